@@ -1,0 +1,46 @@
+//! Where the kernel enters the program: the initial stack becomes two vectors, and `init` runs.
+//!
+//! # Safety
+//! `_start` assumes what the kernel promises of a new process (execve(2); the System V ABI,
+//! *Process Initialization*): the stack pointer is aligned and points to the argument count, which the
+//! argument vector follows, which the environment follows, each with a null pointer at its end.
+#![expect(unsafe_code, reason = "the kernel passes pointers")]
+
+mod builtins;
+
+use core::arch::naked_asm;
+use pidling::sys::{self, Vector};
+
+/// The program's first instructions.
+#[unsafe(no_mangle)]
+#[unsafe(naked)]
+unsafe extern "C" fn _start() -> ! {
+    #[cfg(target_arch = "x86_64")]
+    naked_asm!("xor ebp, ebp", "mov rdi, rsp", "and rsp, -16", "call {start}", "ud2", start = sym start);
+    #[cfg(target_arch = "aarch64")]
+    naked_asm!("mov x29, xzr", "mov x30, xzr", "mov x0, sp", "b {start}", start = sym start);
+}
+
+/// Takes the initial stack apart and runs the init.
+extern "C" fn start(stack: *const usize) -> ! {
+    // SAFETY: the argument count is where the stack pointer was.
+    let count = unsafe { stack.read() };
+    let arguments = stack.wrapping_add(1);
+    let environment = arguments.wrapping_add(count).wrapping_add(1);
+    // SAFETY: the argument vector starts here and nobody else uses it.
+    let arguments = unsafe { Vector::new(arguments.cast()) };
+    // SAFETY: the environment starts here and nobody else uses it.
+    let environment = unsafe { Vector::new(environment.cast()) };
+    sys::exit(pidling::init::run(&arguments, &environment))
+}
+
+#[cfg(not(debug_assertions))]
+unsafe extern "C" {
+    /// Is defined nowhere.
+    pub(crate) safe fn release_build_contains_a_panic_path() -> !;
+}
+
+/// Debug builds of the core library refer to this symbol, which only unwinding would use.
+#[cfg(debug_assertions)]
+#[unsafe(no_mangle)]
+extern "C" fn rust_eh_personality() {}

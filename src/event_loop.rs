@@ -1,0 +1,347 @@
+//! The loop: sleep until a signal or the deadline comes, reap in batches, turn both into events for
+//! the supervisor, and carry out its steps. Nothing in here can end the init but [`Steps::end`].
+
+use crate::messages::{Log, Message};
+use crate::options::{Options, Target};
+use crate::posix::duration::{Instant, Milliseconds};
+use crate::posix::errno::Errno;
+use crate::posix::pid::Pid;
+use crate::posix::signal::{Signal, SignalSet};
+use crate::posix::wait_status::WaitStatus;
+use crate::process_table::{self, ProcessTable, Task};
+use crate::supervisor::{Asked, Killer, Origin, Steps, Supervisor};
+use crate::sys::{self, Code, Received, Recipient};
+use crate::terminal::Foreground;
+
+/// How many children are reaped between two looks at the pending signals (contract 3.7).
+const BATCH: u8 = 32;
+
+/// How often to ask for processes that are no descendants of PID 1 although they are in its
+/// namespace, put there by setns(2): their death sends no SIGCHLD. Only while the rest is waited for.
+const LOOK_FOR_STRANGERS: Milliseconds = Milliseconds(100);
+
+/// How long to pause after an error that no kernel gives, so that it cannot take the whole processor.
+const PAUSE_AFTER_ERROR: Milliseconds = Milliseconds(100);
+
+/// The loop's own state and all that it works with.
+pub struct EventLoop<'a> {
+    /// Everything the init was asked for.
+    pub options: &'a Options,
+    /// Whose the terminal is.
+    pub foreground: Foreground,
+    /// The init, the main child, the rest and the log.
+    pub processes: ProcessTable<'a>,
+    /// The exit status, once the init is to end.
+    status: Option<u8>,
+    /// Children may have changed state. SIGCHLDs coalesce, signal(7), so these are not only those named.
+    unreaped: bool,
+    /// Reaps left until the next look at the pending signals.
+    batch: u8,
+    /// The init has no children, but is not alone in its namespace.
+    strangers: bool,
+}
+
+impl<'a> EventLoop<'a> {
+    /// A loop for a main child that was just started.
+    #[must_use]
+    pub const fn new(
+        options: &'a Options,
+        own: Pid,
+        child: Option<Pid>,
+        foreground: Foreground,
+        log: &'a mut Log<'a>,
+    ) -> Self {
+        Self {
+            options,
+            foreground,
+            processes: ProcessTable {
+                own,
+                child: match child {
+                    Some(child) => child,
+                    None => own,
+                },
+                log,
+            },
+            status: None,
+            // They may have died before the init was there to block SIGCHLD.
+            unreaped: true,
+            batch: BATCH,
+            strangers: false,
+        }
+    }
+
+    #[inline(never)]
+    /// Runs until the supervisor ends it, and returns the exit status. `missed` is a signal that came
+    /// before the loop could see it.
+    pub fn run(&mut self, missed: Option<Signal>) -> u8 {
+        let mut supervisor = Supervisor::new(
+            self.options,
+            (self.child() != self.own()).then_some(self.child()),
+        );
+        if let Some(signal) = missed {
+            supervisor.received(signal, &Origin::Elsewhere, self);
+        }
+        loop {
+            if let Some(status) = self.status {
+                return status;
+            }
+            if self.unreaped && self.batch > 0 {
+                self.reap(&mut supervisor);
+            } else {
+                self.look(&mut supervisor);
+            }
+        }
+    }
+
+    /// Waits for a signal, or until the supervisor wants to be woken. After a full batch of reaps it
+    /// only looks, and at all signals but SIGCHLD, of which there may be no end (contract 3.7).
+    fn look(&mut self, supervisor: &mut Supervisor<'_>) {
+        let (mut signals, mut timeout) = (SignalSet::ALL, None);
+        if self.batch == 0 {
+            (signals, timeout) = (SignalSet::ALL.without(Signal::CHLD), Some(Milliseconds(0)));
+        } else if let Some(at) = supervisor.wake_at() {
+            let mut length = at.since(sys::monotonic());
+            // While there are strangers, the rest is waited for until a deadline.
+            if self.strangers {
+                length = length.min(LOOK_FOR_STRANGERS);
+            }
+            timeout = Some(length);
+        }
+        match sys::wait_for_signal(signals, timeout) {
+            Ok(Received {
+                signal: Signal::CHLD,
+                ..
+            }) => self.unreaped = true,
+            Ok(received) => supervisor.received(received.signal, &self.origin(&received), self),
+            Err(error) => {
+                if self.batch == 0 {
+                    self.batch = BATCH;
+                } else if !matches!(error, Errno::EAGAIN | Errno::EINTR) {
+                    sys::sleep(PAUSE_AFTER_ERROR);
+                }
+                self.unreaped = true;
+                supervisor.woken(self);
+            }
+        }
+    }
+
+    /// Reaps one child, if there is one to be reaped.
+    #[inline(never)]
+    fn reap(&mut self, supervisor: &mut Supervisor<'_>) {
+        let result = sys::wait();
+        if let Ok((Some(pid), status)) = result {
+            self.batch = self.batch.saturating_sub(1);
+            return supervisor.changed(pid, WaitStatus::from_raw(status), self);
+        }
+        self.unreaped = false;
+        if supervisor.waits_for_rest() && result == Err(Errno::ECHILD) {
+            self.strangers =
+                self.own() == Pid::INIT && sys::kill(Recipient::Everyone, None).is_ok();
+            if !self.strangers {
+                supervisor.alone(self);
+            }
+        }
+    }
+
+    fn origin(&self, received: &Received) -> Origin {
+        let Received {
+            signal,
+            code,
+            sender,
+        } = *received;
+        // SIGPIPE and SIGXFSZ of a log line, SIGHUP and SIGCONT of a released terminal; and the limit of
+        // processor time is each process's own, setrlimit(2).
+        let is_own = code == Code::USER && sender.pid == self.own().number();
+        if is_own || (code == Code::KERNEL && signal == Signal::XCPU) {
+            Origin::Ourselves
+        } else if code == Code::QUEUE {
+            Origin::Queue(sender)
+        } else {
+            Origin::Elsewhere
+        }
+    }
+
+    fn own(&self) -> Pid {
+        self.processes.own
+    }
+
+    fn child(&self) -> Pid {
+        self.processes.child
+    }
+
+    /// Sends a signal where no failure matters.
+    #[inline(never)]
+    fn kill(&mut self, recipient: Recipient, signal: Signal) {
+        let result = sys::kill(recipient, Some(signal));
+        self.processes.log.ignored("kill", result);
+    }
+
+    /// Begins the line of a message whose first field is the main child.
+    #[inline(never)]
+    fn say_of_child(&mut self, message: Message) -> &mut Log<'a> {
+        self.processes.log.say(message).pid(self.processes.child)
+    }
+
+    /// Writes the line of a message whose field is a length of time.
+    #[inline(never)]
+    fn say_length(&mut self, message: Message, length: Milliseconds) {
+        self.processes.log.say(message).duration(length).end();
+    }
+
+    /// Begins the line of a message whose first field is a signal.
+    #[inline(never)]
+    fn say_of_signal(&mut self, message: Message, signal: Signal) -> &mut Log<'a> {
+        self.processes.log.say(message).signal(signal)
+    }
+}
+
+impl Steps for EventLoop<'_> {
+    fn now(&mut self) -> Instant {
+        sys::monotonic()
+    }
+
+    /// No failure matters (contract 3.6).
+    fn forward(&mut self, signal: Signal, origin: &Origin) {
+        let child = self.child();
+        let mut message = Message::Forwarded;
+        let mut result = Err(Errno::ESRCH);
+        if self.options.target == Target::Group {
+            message = Message::ForwardedToGroup;
+            result = sys::kill(Recipient::Group(child), Some(signal));
+        } else if let Origin::Queue(sender) = origin {
+            result = sys::queue_signal(child, signal, sender);
+        }
+        // Nobody is in the group any more; or queueing is refused, by a limit or a sandbox, and a signal
+        // without its value is better than none.
+        if result.is_err() {
+            message = Message::Forwarded;
+            result = sys::kill(Recipient::Process(child), Some(signal));
+        }
+        if result.is_ok() {
+            self.say_of_signal(message, signal).pid(child).end();
+        }
+        self.processes.log.ignored("kill", result);
+    }
+
+    fn drop_signal(&mut self, signal: Signal, reason: &'static str) {
+        self.say_of_signal(Message::Dropped, signal)
+            .words(reason.as_bytes())
+            .end();
+    }
+
+    fn begin_shutdown(&mut self, signal: Signal, held: bool) {
+        self.say_of_signal(Message::ShutdownBegan, signal).end();
+        if held {
+            let delay = self.options.stop_delay;
+            self.say_of_signal(Message::StopDelayed, signal)
+                .duration(delay)
+                .end();
+        }
+    }
+
+    fn stop_itself(&mut self) {
+        self.kill(Recipient::Process(self.own()), Signal::STOP);
+    }
+
+    fn stop_with_child(&mut self, signal: Signal) {
+        self.say_of_child(Message::ChildStopped)
+            .signal(signal)
+            .end();
+        if self.foreground.stop_with(self.own(), self.child(), signal) {
+            self.say_of_child(Message::ChildResumed).end();
+        }
+    }
+
+    fn reaped(&mut self, pid: Pid) {
+        let message = if self.options.warn_on_reap {
+            Message::ReapedWarning
+        } else {
+            Message::Reaped
+        };
+        self.processes.log.say(message).pid(pid).end();
+    }
+
+    fn child_ended(&mut self, status: WaitStatus) {
+        match status {
+            WaitStatus::Killed(number) => {
+                let log = self.say_of_child(Message::ChildKilled);
+                match Signal::new(number) {
+                    Some(signal) => log.signal(signal),
+                    None => log.number(number.into()),
+                }
+            }
+            WaitStatus::Exited(code) => self.say_of_child(Message::ChildExited).number(code.into()),
+            WaitStatus::Stopped(_) | WaitStatus::Other => return,
+        }
+        .end();
+    }
+
+    fn signal_group(&mut self, signal: Signal) {
+        self.kill(Recipient::Group(self.child()), signal);
+    }
+
+    fn terminate_rest(&mut self, spare_group: bool) {
+        let task = if spare_group {
+            Task::SignalOutsideGroup
+        } else {
+            Task::Signal
+        };
+        self.processes.signal(task, Signal::TERM);
+    }
+
+    fn kill_all(&mut self, asked: Asked, elapsed: Milliseconds) {
+        let (task, signal) = match (asked, self.options.target) {
+            (Asked::Rest, _) => (Task::ListAfterAll, Signal::TERM),
+            (Asked::Target(signal), Target::Group) => (Task::ListAfterGroup, signal),
+            (Asked::Target(signal), Target::Process) => (Task::ListAfterChild, signal),
+        };
+        self.processes.list_survivors(task, signal);
+        self.kill_again();
+        self.say_length(Message::Killed, elapsed);
+    }
+
+    #[inline(never)]
+    fn kill_again(&mut self) {
+        self.processes.signal(Task::Signal, Signal::KILL);
+    }
+
+    fn give_up(&mut self, elapsed: Milliseconds) {
+        self.say_length(Message::Unkillable, elapsed);
+    }
+
+    fn end(&mut self, status: u8, killer: Option<Killer>, elapsed: Option<Milliseconds>) {
+        if let Some(killer) = killer {
+            let mut oom_kills = 0;
+            let (message, killer): (_, &[u8]) = match killer {
+                Killer::Deadline => (Message::SigkillExplained, b"by pidling at the deadline"),
+                Killer::Rewrite => (
+                    Message::SigkillExplained,
+                    b"that pidling forwarded for another signal",
+                ),
+                Killer::Stranger => match process_table::oom_kill_count() {
+                    None => (Message::SigkillUncounted, b"from outside"),
+                    Some(0) => (Message::SigkillCounted, b"from outside"),
+                    Some(count) => {
+                        oom_kills = count;
+                        (Message::SigkillCounted, b"not sent by pidling")
+                    }
+                },
+            };
+            self.say_of_child(message)
+                .words(killer)
+                .number(oom_kills)
+                .end();
+        }
+        if let Some(elapsed) = elapsed {
+            self.say_length(Message::ShutdownTook, elapsed);
+        }
+        self.processes
+            .log
+            .say(Message::Exit)
+            .number(status.into())
+            .end();
+        let child = self.child();
+        self.foreground.take_back(child);
+        self.status = Some(status);
+    }
+}

@@ -1,0 +1,488 @@
+//! What the init was asked for: one table of options, read from variables and the command line.
+//!
+//! Pure: words in, [`Options`] or a [`UsageError`] out. `--help` is made from the same table.
+
+use crate::messages::{Format, Level, Message};
+use crate::packed::EXPECTED;
+use crate::posix::duration::Milliseconds;
+use crate::posix::signal::Signal;
+use crate::prose::EXPECTING;
+use crate::text::{common_start, equal, nth, parse_decimal, take_until};
+
+/// How long the text of `--help` may be, in bytes.
+pub const HELP_LIMIT: usize = 1536;
+
+/// The variables: the same columns, with names of their own and digits for what no option does. A name ends
+/// with its value where only that one counts.
+const VARIABLES: &[u8] = concat!(
+    "  -g  TINI_KILL_PROCESS_GROUP \n",
+    "  -0  TINI_VERBOSITY LEVEL\n",
+    "  -c  DUMB_INIT_SETSID=0 \n",
+    "  -1  DUMB_INIT_DEBUG=1 \n",
+    "  -2  PIDLING_OPTIONS \n",
+)
+.as_bytes();
+
+/// One option.
+#[derive(Clone, Copy, Debug)]
+struct Row<'a> {
+    /// Its letter; see [`Row::id_by_name`] for an option without one.
+    id: u8,
+    /// The first letter of its value's name; no letter where it takes none.
+    value: u8,
+    name: &'a [u8],
+}
+
+impl<'a> Row<'a> {
+    /// What stands for an option without a letter: the second letter of its name, as no letter.
+    const fn id_by_name(second: u8) -> u8 {
+        second | 0x80
+    }
+
+    /// Reads a line of a table; `None` for any other line.
+    fn read(line: &'a [u8]) -> Option<Self> {
+        let ([b' ', _, _, letter, _, _], mut columns) = line.split_first_chunk()? else {
+            return None;
+        };
+        let name = take_until(&mut columns, b' ')?;
+        let id = match name {
+            [_, _, _, second, ..] if *letter == b' ' => Self::id_by_name(*second),
+            _ => *letter,
+        };
+        let value = columns.first().copied().unwrap_or_default();
+        Some(Self { id, value, name })
+    }
+}
+
+/// The name the init was started under, the last part of `argv[0]` (contract 10.3, 10.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Name {
+    /// `dumb-init`: a session and group signals by default.
+    DumbInit,
+    /// `docker-init`, `tini`, `tini-static` or `catatonit`: their version line.
+    Tini,
+    /// Anything else.
+    Pidling,
+}
+
+/// What there is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Task {
+    /// Run the command, which starts with the last word that was read.
+    Run,
+    /// Reap until SIGTERM or SIGINT.
+    Pause,
+    /// Print the help.
+    Help,
+    /// Print the version.
+    Version,
+    /// Print the license.
+    License,
+}
+
+/// Who gets forwarded signals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// The main child.
+    Process,
+    /// The main child's process group.
+    Group,
+}
+
+/// What the main child is the leader of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leads {
+    /// A process group in the init's session.
+    Group,
+    /// A session.
+    Session,
+}
+
+/// Which signal each received signal is forwarded as: what its number is combined with, by an exclusive
+/// or, to get the other one's, or 0 for none.
+#[derive(Clone, Copy, Debug)]
+pub struct Rewrites([u8; 65]);
+
+impl Rewrites {
+    /// What `signal` is forwarded as; `None` when it is dropped.
+    #[inline(never)]
+    #[must_use]
+    pub fn apply(&self, signal: Signal) -> Option<Signal> {
+        let number = signal.number();
+        let change = self.0.get(usize::from(number));
+        Signal::new(number ^ change.unwrap_or(&0))
+    }
+
+    fn set(&mut self, signal: Signal, to: Option<Signal>) {
+        let number = signal.number();
+        if let Some(change) = self.0.get_mut(usize::from(number)) {
+            *change = number ^ to.map_or(0, Signal::number);
+        }
+    }
+}
+
+/// A set of exit statuses.
+#[derive(Clone, Copy, Debug)]
+pub struct StatusSet([bool; 256]);
+
+impl StatusSet {
+    /// Whether the status is in the set.
+    #[must_use]
+    pub fn contains(&self, status: u8) -> bool {
+        self.0.get(usize::from(status)) == Some(&true)
+    }
+}
+
+/// Everything the init was asked for.
+#[derive(Clone, Copy, Debug)]
+#[repr(C)]
+pub struct Options {
+    /// The name it was started under.
+    pub name: Name,
+    /// What to do.
+    pub task: Task,
+    /// Who gets forwarded signals.
+    pub target: Target,
+    /// What the main child leads.
+    pub leads: Leads,
+    /// Wait for the rest (contract 6.4).
+    pub wait_all: bool,
+    /// Warn of each reaped process that is not the main child.
+    pub warn_on_reap: bool,
+    /// What the log shows.
+    pub level: Level,
+    /// What a log line looks like.
+    pub format: Format,
+    /// The signal to get when the parent dies.
+    pub parent_death_signal: Option<Signal>,
+    /// How long the first stop signal is held.
+    pub stop_delay: Milliseconds,
+    /// When SIGKILL follows it.
+    pub grace_period: Option<Milliseconds>,
+    /// How signals are forwarded.
+    pub rewrites: Rewrites,
+    /// Statuses that become 0.
+    pub remapped: StatusSet,
+}
+
+/// Why a word cannot be used.
+#[derive(Clone, Copy, Debug)]
+pub struct UsageError<'a> {
+    /// What is wrong.
+    pub message: Message,
+    /// Where the word was: `command line`, or a variable's name.
+    pub source: &'static [u8],
+    /// The word at fault.
+    pub word: &'a [u8],
+    /// The option it is about, or the nearest one.
+    row: Row<'a>,
+}
+
+impl<'a> UsageError<'a> {
+    /// The option it is about, or the nearest one.
+    #[must_use]
+    pub const fn option(&self) -> &'a [u8] {
+        self.row.name
+    }
+
+    /// What was expected in place of the word, packed.
+    #[must_use]
+    pub fn expected(&self) -> &'static [u8] {
+        let index = EXPECTING
+            .iter()
+            .zip(0..)
+            .find(|(letter, _)| **letter == self.row.value);
+        nth(&EXPECTED, b'\n', index.map_or(u8::MAX, |(_, index)| index))
+    }
+}
+
+impl Options {
+    /// What holds before anything is read, for a process that was started as `program`.
+    #[inline(never)]
+    #[must_use]
+    pub fn new(mut program: &[u8]) -> Self {
+        while take_until(&mut program, b'/').is_some() {}
+        let mut names: &[u8] = b"docker-init tini tini-static catatonit ";
+        let name = loop {
+            match take_until(&mut names, b' ') {
+                Some(name) if equal(program, name) => break Name::Tini,
+                Some(_) => {}
+                None if equal(program, b"dumb-init") => break Name::DumbInit,
+                None => break Name::Pidling,
+            }
+        };
+        let (target, leads) = match name {
+            Name::DumbInit => (Target::Group, Leads::Session),
+            Name::Tini | Name::Pidling => (Target::Process, Leads::Group),
+        };
+        Self {
+            name,
+            task: Task::Run,
+            target,
+            leads,
+            wait_all: false,
+            warn_on_reap: false,
+            level: Level::Warning,
+            format: Format::Text,
+            parent_death_signal: None,
+            rewrites: Rewrites([0; 65]),
+            remapped: StatusSet([false; 256]),
+            stop_delay: Milliseconds(0),
+            grace_period: None,
+        }
+    }
+
+    const fn asks_for_output(&self) -> bool {
+        matches!(self.task, Task::Help | Task::Version | Task::License)
+    }
+}
+
+/// Hands out words one after the other.
+type Words<'s, 'a> = &'s mut dyn FnMut() -> Option<&'a [u8]>;
+
+/// Options while they are read.
+#[derive(Debug)]
+pub struct Reader<'o, 'a> {
+    options: &'o mut Options,
+    /// The table of options: the text of `--help`, unpacked.
+    help: &'a [u8],
+    /// What `PIDLING_OPTIONS` holds.
+    variable: &'a [u8],
+    /// What was wrong, once a method has returned `None`; before that, it notes what is being read.
+    pub error: UsageError<'a>,
+}
+
+impl<'o, 'a> Reader<'o, 'a> {
+    /// Nothing was read yet. What is understood before an error stays in `options`, so that its report has
+    /// the format that was asked for.
+    pub const fn new(options: &'o mut Options, help: &'a [u8]) -> Self {
+        let row = Row {
+            id: 0,
+            value: 0,
+            name: b"",
+        };
+        let error = UsageError {
+            message: Message::NoCommand,
+            source: b"environment",
+            word: b"",
+            row,
+        };
+        Self {
+            options,
+            help,
+            variable: b"",
+            error,
+        }
+    }
+
+    /// Reads the environment's compatibility variables, then `PIDLING_OPTIONS`, then the command line after
+    /// `argv[0]`; later wins (contract 1.3). A command starts with the last word that it takes from `arguments`.
+    ///
+    /// Returns `None` at the first word that is no option, has a missing or a bad value, or for want of a
+    /// command; then the error says why.
+    pub fn read(
+        &mut self,
+        arguments: Words<'_, 'a>,
+        environment: impl Iterator<Item = &'a [u8]>,
+    ) -> Option<()> {
+        for entry in environment {
+            let mut value = entry;
+            if take_until(&mut value, b'=').is_some() && self.find(VARIABLES, entry, 0).is_some() {
+                self.apply(value)?;
+            }
+        }
+        let mut variable = self.variable;
+        let mut words = || {
+            variable = variable.trim_ascii_start();
+            let end = variable.iter().position(u8::is_ascii_whitespace);
+            let (word, rest) = variable.split_at_checked(end.unwrap_or(variable.len()))?;
+            variable = rest;
+            (!word.is_empty()).then_some(word)
+        };
+        if self.read_words(b"PIDLING_OPTIONS", &mut words)? {
+            return self.fail(Message::NotAnOption);
+        }
+        let has_command =
+            !self.options.asks_for_output() && self.read_words(b"command line", arguments)?;
+        if self.options.task == Task::Run && !has_command {
+            return self.fail(Message::NoCommand);
+        }
+        if self.options.task == Task::Pause && has_command {
+            return self.fail(Message::UnwantedCommand);
+        }
+        if let Some(grace) = self.options.grace_period
+            && grace <= self.options.stop_delay
+        {
+            return self.fail(Message::GraceTooShort);
+        }
+        if (self.options.name, self.options.leads) == (Name::DumbInit, Leads::Session) {
+            for signal in [Signal::TSTP, Signal::TTIN, Signal::TTOU] {
+                let rewrites = &mut self.options.rewrites;
+                if rewrites.apply(signal) == Some(signal) {
+                    rewrites.set(signal, Some(Signal::STOP));
+                }
+            }
+        }
+        Some(())
+    }
+
+    /// Notes what is wrong with the word, which was noted before.
+    fn fail<T>(&mut self, message: Message) -> Option<T> {
+        self.error.message = message;
+        None
+    }
+
+    /// Reads options up to the first word that is none, or past `--`, or past an option that asks for
+    /// output. Notes each word, and returns whether the last one was none.
+    #[inline(never)]
+    fn read_words(&mut self, source: &'static [u8], words: Words<'_, 'a>) -> Option<bool> {
+        self.error.source = source;
+        let mut past_options = false;
+        while let Some(word) = words() {
+            self.error.word = word;
+            let mut letters = match word {
+                [b'-', letters @ ..] if !letters.is_empty() && !past_options => letters,
+                _ => return Some(true),
+            };
+            past_options = equal(letters, b"-");
+            if past_options {
+                continue;
+            }
+            let is_long = letters.first() == Some(&b'-');
+            while let Some((letter, rest)) = letters.split_first() {
+                let (mut value, mut name, mut letter, mut is_attached) =
+                    (rest, &b""[..], *letter, !rest.is_empty());
+                letters = rest;
+                if is_long {
+                    (value, name, letter, letters) = (word, word, 0, b"");
+                    is_attached = take_until(&mut value, b'=').is_some();
+                }
+                self.find(self.help, name, letter)
+                    .or_else(|| self.fail(Message::UnknownOption))?;
+                if self.error.row.value != b' ' {
+                    letters = b"";
+                    if !is_attached {
+                        let Some(word) = words() else {
+                            return self.fail(Message::MissingValue);
+                        };
+                        value = word;
+                    }
+                } else if is_long && is_attached {
+                    self.error.word = value;
+                    return self.fail(Message::UnwantedValue);
+                }
+                self.apply(value)?;
+            }
+            if self.options.asks_for_output() {
+                break;
+            }
+        }
+        Some(false)
+    }
+
+    /// Finds the option of a letter, or of the long name that `word` holds up to its end or a `=`, and
+    /// notes it. `None` where there is none; then the nearest one is noted.
+    #[inline(never)]
+    fn find(&mut self, mut table: &'a [u8], word: &[u8], letter: u8) -> Option<()> {
+        let letter = if letter == b'L' { b'l' } else { letter };
+        let mut most_alike = 0;
+        while let Some(line) = take_until(&mut table, b'\n') {
+            let Some(row) = Row::read(line) else { continue };
+            let same = common_start(row.name, word);
+            let is_named = same == row.name.len() && matches!(word.get(same), None | Some(b'='));
+            let is_found = is_named || (row.id == letter && letter.is_ascii());
+            // A letter in the wrong case, else the name that begins most alike.
+            let is_other_case = row.id == letter ^ 0x20;
+            let alike = if is_other_case {
+                99
+            } else {
+                same.wrapping_add(1)
+            };
+            if is_found || alike > most_alike {
+                most_alike = alike;
+                self.error.row = row;
+            }
+            if is_found {
+                return Some(());
+            }
+        }
+        None
+    }
+
+    /// Carries out the option that was noted last.
+    #[inline(never)]
+    fn apply(&mut self, value: &'a [u8]) -> Option<()> {
+        self.options.switch(self.error.row.id);
+        self.set(value).or_else(|| {
+            self.error.word = value;
+            self.fail(Message::BadValue)
+        })
+    }
+
+    /// Carries out the option that was noted last if it takes a value; `None` for one that it does not
+    /// understand.
+    fn set(&mut self, value: &'a [u8]) -> Option<()> {
+        let options = &mut *self.options;
+        match self.error.row.id {
+            b'e' => {
+                let status = usize::try_from(parse_decimal(value)?).ok()?;
+                *options.remapped.0.get_mut(status)? = true;
+            }
+            LOG_FORMAT => {
+                options.format = if equal(value, b"json") {
+                    Format::Json
+                } else if equal(value, b"text") {
+                    Format::Text
+                } else {
+                    return None;
+                };
+            }
+            b'p' => options.parent_death_signal = Some(Signal::parse(value)?),
+            b'r' => {
+                let mut to = value;
+                let from = Signal::parse(take_until(&mut to, b':')?)?;
+                let to = if equal(to, b"0") {
+                    None
+                } else {
+                    Some(Signal::parse(to)?)
+                };
+                options.rewrites.set(from, to);
+                return (!matches!(from, Signal::KILL | Signal::STOP | Signal::CHLD)).then_some(());
+            }
+            STOP_DELAY => options.stop_delay = Milliseconds::parse(value)?,
+            b't' => options.grace_period = Some(Milliseconds::parse(value)?),
+            // As there, an empty one counts as none.
+            b'0' if value.is_empty() => {}
+            b'0' => options.level = Level::from_verbosity(parse_decimal(value)?),
+            b'2' => self.variable = value,
+            _ => {}
+        }
+        Some(())
+    }
+}
+
+impl Options {
+    /// Carries out an option if it takes no value.
+    #[inline(never)]
+    fn switch(&mut self, id: u8) {
+        match id {
+            b'a' => self.wait_all = true,
+            b'c' => (self.target, self.leads) = (Target::Process, Leads::Group),
+            b'g' => self.target = Target::Group,
+            b'h' => self.task = Task::Help,
+            b'l' => self.task = Task::License,
+            b'P' => self.task = Task::Pause,
+            b'q' => self.level = Level::Error,
+            SETSID => self.leads = Leads::Session,
+            b'v' => self.level = self.level.raised(),
+            b'V' => self.task = Task::Version,
+            b'w' => self.warn_on_reap = true,
+            b'1' => self.level = Level::Debug,
+            _ => {}
+        }
+    }
+}
+
+const LOG_FORMAT: u8 = Row::id_by_name(b'o');
+const SETSID: u8 = Row::id_by_name(b'e');
+const STOP_DELAY: u8 = Row::id_by_name(b't');

@@ -1,0 +1,260 @@
+//! Signals: numbers, names and sets.
+
+use crate::text::{Text, after_prefix, parse_decimal, take_until};
+use core::num::NonZero;
+
+/// A signal number from 1 to 64. 32 and 33 are ordinary numbers here: only C libraries keep them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Signal(NonZero<u8>);
+
+/// The names of signals 1 to 34 without `SIG`, each with a space behind it, in the order of their numbers. x86, Arm,
+/// RISC-V, POWER and s390 share them (`include/uapi/asm-generic/signal.h`); 32 and 33 have none.
+const NAMES: &[u8] =
+    b"HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT \
+CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS 32 33 RTMIN ";
+
+/// `SIGRTMIN` as C libraries have it, after the two they keep; container engines count alike.
+const RTMIN: u8 = 34;
+
+impl Signal {
+    /// The highest signal number.
+    pub const LAST: u8 = 64;
+    /// Hang-up of the terminal.
+    pub const HUP: Self = Self::known(1);
+    /// Interrupt from the keyboard.
+    pub const INT: Self = Self::known(2);
+    /// Quit from the keyboard.
+    pub const QUIT: Self = Self::known(3);
+    /// Kill: neither caught, blocked nor ignored.
+    pub const KILL: Self = Self::known(9);
+    /// Termination.
+    pub const TERM: Self = Self::known(15);
+    /// A child stopped or ended.
+    pub const CHLD: Self = Self::known(17);
+    /// Continue if stopped.
+    pub const CONT: Self = Self::known(18);
+    /// Stop: neither caught, blocked nor ignored.
+    pub const STOP: Self = Self::known(19);
+    /// Stop typed at the terminal.
+    pub const TSTP: Self = Self::known(20);
+    /// Terminal input by a background process.
+    pub const TTIN: Self = Self::known(21);
+    /// Terminal output by a background process.
+    pub const TTOU: Self = Self::known(22);
+    /// CPU time limit exceeded.
+    pub const XCPU: Self = Self::known(24);
+
+    /// Takes a number; `None` unless it is a signal's.
+    #[must_use]
+    pub const fn new(number: u8) -> Option<Self> {
+        match NonZero::new(number) {
+            Some(number) if number.get() <= Self::LAST => Some(Self(number)),
+            Some(_) | None => None,
+        }
+    }
+
+    /// The signal with this number, which is one's.
+    const fn known(number: u8) -> Self {
+        match NonZero::new(number) {
+            Some(number) => Self(number),
+            None => Self(NonZero::<u8>::MIN),
+        }
+    }
+
+    /// The signal's number.
+    #[must_use]
+    #[inline(never)]
+    pub const fn number(self) -> u8 {
+        self.0.get()
+    }
+
+    /// Reads a number, or a name in either case with or without `SIG`, `RTMIN+n` among them.
+    ///
+    /// ```
+    /// # use pidling::posix::signal::Signal;
+    /// assert_eq!(Signal::parse(b"sigterm"), Some(Signal::TERM));
+    /// assert_eq!(Signal::parse(b"RTMIN+3"), Signal::new(37));
+    /// ```
+    #[must_use]
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        let mut number = parse_decimal(text);
+        if number.is_none() {
+            let name = strip_prefix_of_any_case(text, b"SIG").unwrap_or(text);
+            let mut names = NAMES;
+            for candidate in 1.. {
+                let rest = strip_prefix_of_any_case(name, take_until(&mut names, b' ')?);
+                if rest.is_some_and(<[u8]>::is_empty) {
+                    number = Some(candidate);
+                    break;
+                }
+                if let Some(rest) = rest
+                    && candidate == u32::from(RTMIN)
+                {
+                    number = parse_decimal(after_prefix(rest, b"+")?)?.checked_add(candidate);
+                    break;
+                }
+            }
+        }
+        Self::new(u8::try_from(number?).ok()?)
+    }
+
+    /// Appends the name as people write it: `SIGTERM`, `SIGRTMIN+3`, or `SIG32` where there is none.
+    pub fn append_name(self, text: &mut Text<'_>) {
+        text.push_bytes(b"SIG");
+        let mut names = NAMES;
+        let mut name = None;
+        for _ in 0..self.number().min(RTMIN) {
+            name = take_until(&mut names, b' ');
+        }
+        text.push_bytes(name.unwrap_or_default());
+        if let Some(offset) = self.number().checked_sub(RTMIN) {
+            text.push(b'+');
+            text.push_decimal(offset.into());
+        }
+    }
+
+    /// Whether this signal is how a terminal stops a process.
+    #[must_use]
+    pub const fn is_terminal_stop(self) -> bool {
+        matches!(self, Self::TSTP | Self::TTIN | Self::TTOU)
+    }
+
+    /// Whether this signal asks for shutdown (contract 6.1).
+    #[must_use]
+    pub const fn is_stop(self) -> bool {
+        matches!(self, Self::TERM | Self::INT | Self::QUIT)
+    }
+}
+
+/// What follows `prefix`, which is in upper case, in a text that starts with it in either case.
+fn strip_prefix_of_any_case<'a>(text: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
+    let (start, rest) = text.split_at_checked(prefix.len())?;
+    start
+        .iter()
+        .zip(prefix)
+        .all(|(byte, upper)| byte.to_ascii_uppercase() == *upper)
+        .then_some(rest)
+}
+
+/// Who sent a signal, as `siginfo_t` holds it, sigaction(2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct Sender {
+    /// The process; 0 for one of another PID namespace.
+    pub pid: i32,
+    /// Its user.
+    pub user: u32,
+    /// What it sent along with sigqueue(3).
+    pub value: usize,
+}
+
+/// A set of signals as the kernel keeps it: bit n - 1 stands for signal n.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SignalSet(pub u64);
+
+impl SignalSet {
+    /// Every signal.
+    pub const ALL: Self = Self(u64::MAX);
+
+    /// The set that holds just this signal.
+    #[must_use]
+    pub fn only(signal: Signal) -> Self {
+        Self(1_u64.wrapping_shl(u32::from(signal.number().wrapping_sub(1))))
+    }
+
+    /// This set without the signal.
+    #[must_use]
+    pub fn without(self, signal: Signal) -> Self {
+        Self(self.0 & !Self::only(signal).0)
+    }
+
+    /// Whether the signal is in this set.
+    #[must_use]
+    pub fn contains(self, signal: Signal) -> bool {
+        self.0 & Self::only(signal).0 != 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(signal: Signal) -> String {
+        let mut buffer = [0; 32];
+        let text = &mut Text::new(&mut buffer);
+        signal.append_name(text);
+        String::from_utf8(text.as_bytes().to_vec()).unwrap()
+    }
+
+    #[test]
+    fn every_signal_is_read_back_from_its_name_and_number() {
+        for number in 1..=Signal::LAST {
+            let signal = Signal::new(number).unwrap();
+            let name = name(signal);
+            if !matches!(number, 32 | 33) {
+                assert_eq!(Signal::parse(name.as_bytes()), Some(signal), "{name}");
+                assert_eq!(
+                    Signal::parse(name.to_lowercase().as_bytes()),
+                    Some(signal),
+                    "{name}"
+                );
+                assert_eq!(Signal::parse(&name.as_bytes()[3..]), Some(signal), "{name}");
+            }
+            assert_eq!(Signal::parse(number.to_string().as_bytes()), Some(signal));
+        }
+    }
+
+    /// nix names signals from the C library's headers.
+    #[test]
+    fn names_agree_with_the_c_library() {
+        for known in nix::sys::signal::Signal::iterator() {
+            let signal = Signal::new(u8::try_from(known as libc::c_int).unwrap()).unwrap();
+            assert_eq!(name(signal), known.as_str());
+        }
+    }
+
+    #[test]
+    fn real_time_signals_count_from_the_first() {
+        assert_eq!(Signal::parse(b"RTMIN"), Signal::new(34));
+        assert_eq!(Signal::parse(b"SIGRTMIN+3"), Signal::new(37));
+        assert_eq!(Signal::parse(b"RTMIN+30"), Signal::new(64));
+        assert_eq!(name(Signal::new(32).unwrap()), "SIG32");
+        assert_eq!(name(Signal::new(34).unwrap()), "SIGRTMIN+0");
+    }
+
+    #[test]
+    fn everything_else_is_refused() {
+        for text in [
+            "",
+            "0",
+            "65",
+            "256",
+            "-1",
+            "SIG",
+            "SIG15",
+            "SIGFOO",
+            "TERMS",
+            "RTMIN+31",
+            "RTMIN-1",
+            "RTMIN+",
+            "RTMIN3",
+            "RTMIN+4294967295",
+            "SIGSIGTERM",
+            "15 ",
+            "TERM\0",
+        ] {
+            assert_eq!(Signal::parse(text.as_bytes()), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn sets_hold_the_bits_of_the_kernel() {
+        assert_eq!(SignalSet::only(Signal::TERM), SignalSet(0x4000));
+        assert_eq!(
+            SignalSet::only(Signal::new(64).unwrap()),
+            SignalSet(1 << 63)
+        );
+        assert!(!SignalSet::ALL.without(Signal::CHLD).contains(Signal::CHLD));
+        assert!(SignalSet::ALL.without(Signal::CHLD).contains(Signal::CONT));
+    }
+}

@@ -1,0 +1,189 @@
+//! What the init says: constants only.
+//!
+//! The build packs these texts (`src/entry/build.rs`), and the binary holds nothing but the packed bytes.
+//! Nothing in here may therefore refer to the rest of the crate.
+
+macro_rules! vocabulary {
+    ($($(#[$doc:meta])* $name:ident: $level:literal, $template:literal;)*) => {
+        /// Something the init can say.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u8)]
+        pub enum Message {
+            $($(#[$doc])* $name),*
+        }
+
+        /// The first letters of the messages' levels, in their order.
+        pub const LEVELS: &[u8] = concat!($($level),*).as_bytes();
+
+        /// The messages' templates in their order, one a line: `event|words with {fields}`.
+        pub const TEMPLATES: &str = concat!($($template, "\n"),*);
+    };
+}
+
+vocabulary! {
+    /// The main child runs.
+    Started: "I", "started|started {command} as process {pid}";
+    /// A signal was sent on to the main child.
+    Forwarded: "I", "signal_forwarded|forwarded {signal} to process {pid}";
+    /// A signal was sent on to the main child's process group.
+    ForwardedToGroup: "I", "signal_forwarded|forwarded {signal} to process group {group}";
+    /// A signal went nowhere: rewritten to 0, caused by the init itself, or its target is dead.
+    Dropped: "D", "signal_dropped|dropped {signal}: {reason}";
+    /// The first stop signal came.
+    ShutdownBegan: "I", "shutdown_began|shutdown began with {signal}";
+    /// The first stop signal is held back.
+    StopDelayed: "I", "stop_delayed|holding {signal} back for {delay_ms}";
+    /// The main child is dead and the rest was asked to end.
+    RestSignalled: "I", "rest_signalled|sent {signal} to the rest, processes: {processes}";
+    /// The same, where one system call reaches them all and nobody counts.
+    RestAllSignalled: "I", "rest_signalled|sent {signal} to the rest";
+    /// A process that the coming SIGKILL will end.
+    Survivor: "W", "survivor|still here: process {pid} ({name}), state {state}, {disposition} {signal}";
+    /// Survivors beyond those listed.
+    MoreSurvivors: "W", "more_survivors|still here: {processes} more";
+    /// No list of survivors.
+    SurvivorsUnknown: "W", "survivors_unknown|cannot look for survivors: {error}";
+    /// The deadline passed.
+    Killed: "W", "killed|sent SIGKILL to all that is left, {elapsed_ms} after the shutdown began";
+    /// Some processes outlived SIGKILL, for as long as the init waits.
+    Unkillable: "W", "unkillable|ending in spite of processes that outlived SIGKILL for {elapsed_ms}";
+    /// The main child called exit.
+    ChildExited: "I", "main_child_ended|main child {pid} exited with status {status}";
+    /// A signal killed the main child.
+    ChildKilled: "I", "main_child_ended|main child {pid} was killed by {signal}";
+    /// Who killed the main child with SIGKILL, where that is all that can be known.
+    SigkillExplained: "W", "sigkill_explained|main child {pid} was killed with SIGKILL {killer}";
+    /// The same, where the kernel counts the processes of the control group that it killed for want of memory.
+    SigkillCounted: "W", "sigkill_explained|main child {pid} was killed with SIGKILL {killer}; out-of-memory kills of its cgroup so far: {oom_kill}";
+    /// The same, where that count cannot be read.
+    SigkillUncounted: "W", "sigkill_explained|main child {pid} was killed with SIGKILL {killer}; the out-of-memory kills of its cgroup cannot be read";
+    /// How long the shutdown took.
+    ShutdownTook: "I", "shutdown_took|shutdown took {elapsed_ms}";
+    /// The init's last words.
+    Exit: "I", "exit|exiting with status {status}";
+    /// `-w`, in tini's words.
+    ReapedWarning: "W", "reaped|Reaped zombie process with pid={pid}";
+    /// A process that is not the main child was reaped.
+    Reaped: "D", "reaped|reaped process {pid}";
+    /// A terminal stopped the main child; the init stops too, if a shell above can resume it.
+    ChildStopped: "D", "main_child_stopped|main child {pid} was stopped by {signal}";
+    /// The main child runs again.
+    ChildResumed: "D", "main_child_resumed|resumed the process group of main child {pid}";
+    /// The pause process runs.
+    Paused: "I", "paused|waiting for SIGTERM or SIGINT";
+    /// A failure that changes nothing.
+    Ignored: "D", "error_ignored|{call} failed, which is harmless: {error}";
+    /// execve(2) failed.
+    ExecFailed: "E", "exec_failed|cannot execute {command}: {error}";
+    /// What comes before execve(2) failed.
+    StartFailed: "E", "start_failed|cannot create a {step} for {command}: {error}";
+    /// Asked-for output went nowhere.
+    OutputFailed: "E", "output_failed|cannot write to standard output: {error}";
+    /// An option that does not exist.
+    UnknownOption: "E", "usage_error|{source}: unknown option '{word}', the nearest is '{option}'; try --help";
+    /// An option's value is missing.
+    MissingValue: "E", "usage_error|{source}: no value after '{word}', {option} expects {expected}; try --help";
+    /// An option's value is wrong.
+    BadValue: "E", "usage_error|{source}: bad value '{word}', {option} expects {expected}; try --help";
+    /// A value for an option without one.
+    UnwantedValue: "E", "usage_error|{source}: unwanted value '{word}', {option} takes none; try --help";
+    /// A word in a variable that is no option.
+    NotAnOption: "E", "usage_error|{source}: unwanted word '{word}', expected options only; try --help";
+    /// A command together with --pause.
+    UnwantedCommand: "E", "usage_error|{source}: unwanted command '{word}', --pause takes none; try --help";
+    /// The deadline would pass during the delay.
+    GraceTooShort: "E", "usage_error|{source}: --grace-period expects more than --stop-delay; try --help";
+    /// Nothing to run.
+    NoCommand: "E", "usage_error|{source}: no command, expected COMMAND [ARG...]; try --help";
+}
+
+/// How lines begin. As text, by level; as JSON, before the time and, by level, after it; and before the
+/// count of dropped lines, as text and as JSON.
+pub const BEGINNINGS: &str = "\
+pidling: error: \n\
+pidling: warning: \n\
+pidling: \n\
+pidling: \n\
+{\"time\":\n\
+,\"level\":\"error\",\"event\":\"\n\
+,\"level\":\"warning\",\"event\":\"\n\
+,\"level\":\"info\",\"event\":\"\n\
+,\"level\":\"debug\",\"event\":\"\n\
+lines dropped: \n\
+,\"dropped\":\n\
+";
+
+/// The error numbers that starting a process can meet (`include/uapi/asm-generic/errno-base.h` and
+/// `errno.h`).
+pub const ERRORS: &[u8] = &[
+    1, 2, 3, 5, 7, 8, 9, 11, 12, 13, 20, 21, 22, 26, 28, 32, 36, 38, 40,
+];
+
+/// Their names and meanings in their order, one a line: `NAME| (meaning)`.
+pub const ERROR_NAMES: &str = "\
+EPERM| (operation not permitted)
+ENOENT| (no such file or directory)
+ESRCH| (no such process)
+EIO| (input/output error)
+E2BIG| (argument list too long)
+ENOEXEC| (exec format error)
+EBADF| (bad file descriptor)
+EAGAIN| (resource temporarily unavailable)
+ENOMEM| (cannot allocate memory)
+EACCES| (permission denied)
+ENOTDIR| (not a directory)
+EISDIR| (is a directory)
+EINVAL| (invalid argument)
+ETXTBSY| (text file busy)
+ENOSPC| (no space left on device)
+EPIPE| (broken pipe)
+ENAMETOOLONG| (file name too long)
+ENOSYS| (function not implemented)
+ELOOP| (too many levels of symbolic links)
+";
+
+/// The license in short.
+pub const LICENSE: &str = "\
+pidling is free software under the MIT license.
+Copyright (c) 2026 The pidling authors
+";
+
+/// The text of `--help`, which is the table of options too: a line for each, in fixed columns: the letter, the
+/// long name, the name of its value if it takes one.
+pub const HELP: &str = "\
+Usage: pidling [OPTION...] [--] COMMAND [ARG...]
+Run COMMAND as an init: forward signals to it, reap orphans, exit as it does.
+  -a, --wait-all                 after COMMAND, SIGTERM the rest and wait for it
+  -c, --single-child             signal COMMAND only, undo -g and --setsid
+  -e, --remap-exit N             exit with 0 instead of status N
+  -g, --group                    signal the process group of COMMAND
+  -h, --help                     print this help
+  -l, --license                  print the license (-L too)
+      --log-format FORMAT        text or json lines on stderr
+  -p, --parent-death-signal SIG  get SIG when the parent dies
+  -P, --pause                    no COMMAND: reap until SIGTERM or SIGINT
+  -q, --quiet                    log errors only
+  -r, --rewrite A:B              forward signal A as B, A:0 drops it
+  -s, --subreaper                nothing: it is always on
+      --setsid                   run COMMAND in a session of its own
+      --stop-delay TIME          hold the first stop signal back that long
+  -t, --grace-period TIME        SIGKILL that long after the first stop signal
+  -v, --verbose                  log more, -vv everything
+  -V, --version                  print the version
+  -w, --warn-on-reap             warn of each reaped orphan
+PIDLING_OPTIONS in the environment holds options too. Status: that of COMMAND,
+128+N if signal N killed it, 127 not found, 126 not executable, 125 other errors
+";
+
+/// What options expect as their values, by the first letters of the values' names in [`EXPECTING`].
+pub const EXPECTED: &str = "\
+a number from 0 to 255
+a number from 0 to 3
+a signal such as TERM, 15 or RTMIN+3
+signals such as TERM:QUIT or HUP:0, the first not KILL, STOP or CHLD
+a time such as 10, 10s, 1500ms or 2m, up to 24 h
+text or json
+";
+
+/// The first letters of the names of values, in the order of [`EXPECTED`].
+pub const EXPECTING: &[u8] = b"NLSATF";

@@ -1,0 +1,193 @@
+//! Starting the main child, and the child's side of it up to execve(2).
+//!
+//! Between clone(2) and execve(2) the child shares the init's memory and touches only `sys`, its own
+//! stack and `Plan`; its failures come back as [`StartError`] in the plan, and the parent speaks.
+
+use crate::options::Leads;
+use crate::path_search::{self, DEFAULT_PATH, PATH_LIMIT};
+use crate::posix::errno::Errno;
+use crate::posix::pid::Pid;
+use crate::posix::signal::SignalSet;
+use crate::proc_files::process_id;
+use crate::sys::{self, Disposition, Vector};
+use crate::terminal::{ChildTerminal, Foreground};
+use crate::text::{Text, after_prefix};
+
+/// What the init found on entry and the main child gets back.
+#[derive(Clone, Copy, Debug)]
+pub struct Inherited {
+    /// The signal mask.
+    pub mask: SignalSet,
+    /// What SIGCHLD does.
+    pub sigchld: Disposition,
+}
+
+/// What it takes to start the main child.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// clone(2).
+    Clone,
+    /// setpgid(2) or setsid(2).
+    Group,
+    /// execve(2), for every candidate.
+    Exec,
+}
+
+/// Why the main child did not start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StartError {
+    /// What failed.
+    pub stage: Stage,
+    /// Why.
+    pub errno: Errno,
+}
+
+/// All that the child needs to know, and its answer.
+struct Plan<'a> {
+    inherited: Inherited,
+    leads: Leads,
+    terminal: ChildTerminal,
+    arguments: &'a Vector,
+    command: usize,
+    environment: &'a Vector,
+    /// The init.
+    own: Pid,
+    failure: Option<StartError>,
+}
+
+const LISTEN_PID: &[u8] = b"LISTEN_PID=";
+
+/// Starts the command at index `command` of `arguments` as the leader of a process group or a
+/// session of its own (contract 2).
+///
+/// # Errors
+/// The stage that failed and why. There is no child then, and the terminal is as it was.
+pub fn main_child(
+    inherited: Inherited,
+    leads: Leads,
+    foreground: &mut Foreground,
+    arguments: &Vector,
+    command: usize,
+    environment: &Vector,
+    own: Pid,
+) -> Result<Pid, StartError> {
+    let terminal = match leads {
+        Leads::Group => foreground.before_group(),
+        Leads::Session => Foreground::before_session(),
+    };
+    let mut plan = Plan {
+        inherited,
+        leads,
+        terminal,
+        arguments,
+        command,
+        environment,
+        own,
+        failure: None,
+    };
+    let child = sys::spawn(run, &mut plan).map_err(|errno| StartError {
+        stage: Stage::Clone,
+        errno,
+    });
+    let result = plan.failure.map_or(child, Err);
+    if result.is_err() {
+        foreground.take_back(child.unwrap_or(own));
+    }
+    result
+}
+
+/// The child's whole life before its program.
+fn run(plan: &mut Plan<'_>) -> ! {
+    let (stage, errno) = match prepare(plan) {
+        Ok(()) => (Stage::Exec, execute(plan)),
+        Err(errno) => (Stage::Group, errno),
+    };
+    plan.failure = Some(StartError { stage, errno });
+    sys::exit(127)
+}
+
+fn prepare(plan: &Plan<'_>) -> sys::Result<()> {
+    match plan.leads {
+        Leads::Group => {
+            sys::setpgid()?;
+            plan.terminal.become_foreground();
+        }
+        Leads::Session => {
+            sys::setsid()?;
+            plan.terminal.become_controlling();
+        }
+    }
+    if plan.inherited.sigchld == Disposition::Ignore {
+        let _ = sys::set_sigchld_disposition(Disposition::Ignore);
+    }
+    let _ = sys::set_signal_mask(plan.inherited.mask);
+    Ok(())
+}
+
+/// Executes the command as execvp(3) does, and returns only to say why not.
+fn execute(plan: &Plan<'_>) -> Errno {
+    let Plan {
+        arguments,
+        command,
+        environment,
+        own,
+        ..
+    } = *plan;
+    let mut path = None;
+    let mut listen_pid = usize::MAX;
+    for (index, entry) in environment.iter().enumerate() {
+        path = path.or(after_prefix(entry, b"PATH="));
+        if after_prefix(entry, LISTEN_PID).and_then(process_id) == Some(own) {
+            listen_pid = index;
+        }
+    }
+    let mut buffer = [0; 32];
+    let own_listen_pid = &mut Text::new(&mut buffer);
+    own_listen_pid.push_bytes(LISTEN_PID);
+    own_listen_pid.push_decimal(sys::getpid().number().unsigned_abs());
+    own_listen_pid.push(0);
+    let word = arguments.get(command).unwrap_or_default();
+    let path = path.unwrap_or(DEFAULT_PATH);
+    // No candidate is longer than both together, and few need all of the page that `PATH_MAX` takes.
+    let search = if word.len().saturating_add(path.len()) < USUAL_LIMIT - 2 {
+        search_within::<USUAL_LIMIT>
+    } else {
+        search_within::<PATH_LIMIT>
+    };
+    environment.with(listen_pid, own_listen_pid.as_bytes(), &mut || {
+        search(word, path, &mut |file| {
+            let errno = sys::execve(file, arguments, command, environment);
+            if errno != Errno::ENOEXEC {
+                return errno;
+            }
+            // POSIX, exec: a file of unknown format is a script. The entry before the command is free.
+            let first = command.wrapping_sub(1);
+            arguments.with(command, file, &mut || {
+                arguments.with(first, SHELL, &mut || {
+                    match sys::execve(SHELL, arguments, first, environment) {
+                        // The file is there, only its interpreter is not.
+                        Errno::ENOENT => Errno::ENOEXEC,
+                        errno => errno,
+                    }
+                })
+            })
+        })
+    })
+}
+
+/// As much as most command words and search paths need.
+const USUAL_LIMIT: usize = 512;
+
+/// Searches with candidates of less than `N` bytes.
+#[inline(never)]
+fn search_within<const N: usize>(
+    word: &[u8],
+    path: &[u8],
+    execute: &mut dyn FnMut(&[u8]) -> Errno,
+) -> Errno {
+    let mut buffer = [0; N];
+    path_search::search(word, path, &mut Text::new(&mut buffer), execute)
+}
+
+/// Runs files of unknown format.
+const SHELL: &[u8] = b"/bin/sh\0";

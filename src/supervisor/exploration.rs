@@ -1,0 +1,622 @@
+//! Shows the supervisor every sequence of events there is, up to a depth, under every combination of
+//! the options that it knows, and compares what it does with a plain account of what happened.
+//!
+//! Sequences that lead to the same state, of the supervisor and of the account, are followed once; the
+//! clock is one of the events.
+
+use super::*;
+use crate::options::Reader;
+use std::collections::{BTreeSet, HashSet};
+
+const DEPTH: usize = 12;
+const CHILD: i32 = 7;
+const ORPHAN: i32 = 8;
+
+/// What can happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Happening {
+    Signal(u8, Origin),
+    ChildExits(u8),
+    ChildKilled(u8),
+    ChildStops(u8),
+    OrphanDies,
+    Alone,
+    /// The clock moves to where the supervisor wants to be woken.
+    Due,
+    /// The clock moves to just before that, and the supervisor is woken all the same.
+    Early,
+}
+
+const SENDER: Sender = Sender {
+    pid: 5,
+    user: 6,
+    value: 7,
+};
+
+const HAPPENINGS: [Happening; 13] = [
+    Happening::Signal(15, Origin::Elsewhere),
+    Happening::Signal(2, Origin::Queue(SENDER)),
+    Happening::Signal(10, Origin::Elsewhere),
+    Happening::Signal(1, Origin::Elsewhere),
+    Happening::Signal(13, Origin::Ourselves),
+    Happening::ChildExits(3),
+    Happening::ChildKilled(9),
+    Happening::ChildStops(20),
+    Happening::ChildStops(19),
+    Happening::OrphanDies,
+    Happening::Alone,
+    Happening::Due,
+    Happening::Early,
+];
+
+/// What the supervisor did, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Did {
+    Forward(u8, bool),
+    Drop(u8),
+    Begin(u8, bool),
+    StopItself,
+    StopWithChild(u8),
+    Reaped,
+    ChildEnded,
+    SignalGroup(u8),
+    Terminate(bool),
+    KillAll(Asked, u32),
+    KillAgain,
+    GiveUp,
+    End(u8, Option<Killer>, Option<u32>),
+}
+
+/// Reads the words of a command line.
+fn read(options: &mut Options, words: &[&str]) {
+    let mut words = words.iter().map(|word| word.as_bytes());
+    let read = Reader::new(options, crate::prose::HELP.as_bytes())
+        .read(&mut || words.next(), std::iter::empty());
+    assert!(read.is_some(), "the words are right");
+}
+
+struct Recorder {
+    now: Instant,
+    did: Vec<Did>,
+}
+
+impl Steps for Recorder {
+    fn now(&mut self) -> Instant {
+        self.now
+    }
+    fn forward(&mut self, signal: Signal, origin: &Origin) {
+        let queued = *origin == Origin::Queue(SENDER);
+        assert!(queued || *origin == Origin::Elsewhere);
+        self.did.push(Did::Forward(signal.number(), queued));
+    }
+    fn drop_signal(&mut self, signal: Signal, _: &'static str) {
+        self.did.push(Did::Drop(signal.number()));
+    }
+    fn begin_shutdown(&mut self, signal: Signal, held: bool) {
+        self.did.push(Did::Begin(signal.number(), held));
+    }
+    fn stop_itself(&mut self) {
+        self.did.push(Did::StopItself);
+    }
+    fn stop_with_child(&mut self, signal: Signal) {
+        self.did.push(Did::StopWithChild(signal.number()));
+    }
+    fn reaped(&mut self, pid: Pid) {
+        assert_eq!(pid.number(), ORPHAN);
+        self.did.push(Did::Reaped);
+    }
+    fn child_ended(&mut self, _: WaitStatus) {
+        self.did.push(Did::ChildEnded);
+    }
+    fn signal_group(&mut self, signal: Signal) {
+        self.did.push(Did::SignalGroup(signal.number()));
+    }
+    fn terminate_rest(&mut self, spare_group: bool) {
+        self.did.push(Did::Terminate(spare_group));
+    }
+    fn kill_all(&mut self, asked: Asked, elapsed: Milliseconds) {
+        self.did.push(Did::KillAll(asked, elapsed.0));
+    }
+    fn kill_again(&mut self) {
+        self.did.push(Did::KillAgain);
+    }
+    fn give_up(&mut self, _: Milliseconds) {
+        self.did.push(Did::GiveUp);
+    }
+    fn end(&mut self, status: u8, killer: Option<Killer>, elapsed: Option<Milliseconds>) {
+        self.did
+            .push(Did::End(status, killer, elapsed.map(|elapsed| elapsed.0)));
+    }
+}
+
+/// The plain account: what happened so far, and what must follow from it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Account {
+    now: u64,
+    alive: bool,
+    status: u8,
+    killer: Option<Killer>,
+    first_stop: Option<u64>,
+    /// The first stop signal while it is held, whether it was queued, and until when.
+    held: Option<(u8, bool, u64)>,
+    /// The last stop signal that was forwarded.
+    stop_sent: Option<u8>,
+    /// Whether SIGTERM was among them.
+    term_sent: bool,
+    deadline: Option<u64>,
+    killed: Option<u64>,
+    kill_again_due: Option<u64>,
+    began: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is an option that is given or not"
+)]
+struct Case {
+    wait_all: bool,
+    grace: Option<u32>,
+    delay: u32,
+    group: bool,
+    dumb_init: bool,
+    pause: bool,
+}
+
+impl Case {
+    fn options(self) -> Options {
+        let program: &[u8] = if self.dumb_init {
+            b"dumb-init"
+        } else {
+            b"pidling"
+        };
+        let mut options = Options::new(program);
+        let mut words: Vec<String> = ["-r", "HUP:0", "-e", "137"].map(String::from).to_vec();
+        words.extend(self.wait_all.then(|| "-a".into()));
+        words.push(if self.group { "-g".into() } else { "-c".into() });
+        words.extend(self.grace.map(|grace| format!("-t{grace}ms")));
+        words.extend((self.delay > 0).then(|| format!("--stop-delay={}ms", self.delay)));
+        words.push(if self.pause {
+            "-P".into()
+        } else {
+            "command".into()
+        });
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        read(&mut options, &words);
+        options
+    }
+
+    /// What must be done about a happening; changes the account accordingly.
+    #[expect(clippy::too_many_lines, reason = "one happening after the other")]
+    fn expected(self, account: &mut Account, happening: Happening) -> Vec<Did> {
+        let mut did = Vec::new();
+        let now = account.now;
+        let forward_held = |account: &mut Account, did: &mut Vec<Did>| {
+            if let Some((signal, queued, _)) = account.held.take() {
+                did.push(Did::Forward(signal, queued));
+                account.stop_sent = Some(signal);
+                account.term_sent |= signal == 15;
+            }
+        };
+        let child_dies = |account: &mut Account, did: &mut Vec<Did>, status: u8| {
+            account.alive = false;
+            account.status = if status == 137 { 0 } else { status };
+            if let Some((signal, ..)) = account.held.take() {
+                did.push(Did::Drop(signal));
+            }
+            did.push(Did::ChildEnded);
+            if !self.wait_all {
+                if self.dumb_init && self.group {
+                    did.push(Did::SignalGroup(15));
+                }
+                did.push(account.end());
+                return;
+            }
+            account.began = account.began.or(Some(now));
+            if account.killed.is_some() {
+                account.killed = Some(now);
+                account.kill_again_due = Some(now + 100);
+                did.push(Did::KillAgain);
+            } else {
+                account.deadline = account
+                    .deadline
+                    .or(Some(now + u64::from(self.grace.unwrap_or(10_000))));
+                did.push(Did::Terminate(self.group && account.term_sent));
+            }
+        };
+        match happening {
+            Happening::Signal(signal, Origin::Ourselves) => did.push(Did::Drop(signal)),
+            Happening::Signal(signal, _) if self.pause => {
+                did.push(if matches!(signal, 2 | 15) {
+                    account.end()
+                } else {
+                    Did::Drop(signal)
+                });
+            }
+            Happening::Signal(signal, _) if !account.alive => did.push(Did::Drop(signal)),
+            Happening::Signal(1, _) => did.push(Did::Drop(1)),
+            Happening::Signal(signal, origin) => {
+                let queued = matches!(origin, Origin::Queue(_));
+                let is_stop = matches!(signal, 2 | 15);
+                if is_stop && account.first_stop.is_none() {
+                    account.first_stop = Some(now);
+                    account.began = Some(now);
+                    account.deadline = self.grace.map(|grace| now + u64::from(grace));
+                    did.push(Did::Begin(signal, self.delay > 0));
+                    if self.delay > 0 {
+                        account.held = Some((signal, queued, now + u64::from(self.delay)));
+                        return did;
+                    }
+                } else if is_stop {
+                    forward_held(account, &mut did);
+                }
+                did.push(Did::Forward(signal, queued));
+                if is_stop {
+                    account.stop_sent = Some(signal);
+                    account.term_sent |= signal == 15;
+                }
+            }
+            Happening::ChildExits(status) => child_dies(account, &mut did, status),
+            Happening::ChildKilled(signal) => {
+                let by_deadline = account.killed.is_some();
+                account.killer = Some(if by_deadline {
+                    Killer::Deadline
+                } else {
+                    Killer::Stranger
+                });
+                child_dies(account, &mut did, 128 + signal);
+            }
+            Happening::ChildStops(20) => did.push(Did::StopWithChild(20)),
+            Happening::ChildStops(_) => {}
+            Happening::OrphanDies => did.push(Did::Reaped),
+            Happening::Alone => {
+                if !account.alive && !self.pause {
+                    did.push(account.end());
+                }
+            }
+            Happening::Due | Happening::Early => {
+                if account.held.is_some_and(|(.., until)| until <= now) {
+                    forward_held(account, &mut did);
+                }
+                match (account.killed, account.deadline, account.kill_again_due) {
+                    (None, Some(deadline), _) if deadline <= now => {
+                        account.killed = Some(now);
+                        let asked = match account.stop_sent.filter(|_| account.alive) {
+                            Some(signal) => Asked::Target(Signal::new(signal).expect("a signal")),
+                            None => Asked::Rest,
+                        };
+                        let began = account.began.expect("a deadline has a beginning");
+                        did.push(Did::KillAll(
+                            asked,
+                            u32::try_from(now - began).expect("short"),
+                        ));
+                        account.kill_again_due = (!account.alive).then_some(now + 100);
+                    }
+                    (Some(killed), _, Some(due)) if due <= now => {
+                        if killed + 5000 <= now {
+                            did.extend([Did::GiveUp, account.end()]);
+                        } else {
+                            did.push(Did::KillAgain);
+                            account.kill_again_due = Some(now + 100);
+                        }
+                    }
+                    _ => {}
+                }
+            }
+        }
+        did
+    }
+}
+
+impl Account {
+    fn end(&self) -> Did {
+        let elapsed = self
+            .began
+            .map(|began| u32::try_from(self.now - began).expect("short"));
+        Did::End(self.status, self.killer, elapsed)
+    }
+
+    /// When the supervisor must want to be woken.
+    fn wake_at(&self) -> Option<u64> {
+        let kill = if self.killed.is_some() {
+            self.kill_again_due
+        } else {
+            self.deadline
+        };
+        self.held
+            .map(|(.., until)| until)
+            .into_iter()
+            .chain(kill)
+            .min()
+    }
+
+    /// Whether the kernel can report such a thing now.
+    fn can_see(&self, happening: Happening, pause: bool) -> bool {
+        match happening {
+            Happening::ChildExits(_) | Happening::ChildKilled(_) | Happening::ChildStops(_) => {
+                self.alive && !pause
+            }
+            Happening::Due | Happening::Early => self.wake_at().is_some(),
+            Happening::Signal(..) | Happening::OrphanDies | Happening::Alone => true,
+        }
+    }
+}
+
+fn happen(supervisor: &mut Supervisor<'_>, account: &Account, happening: Happening) -> Vec<Did> {
+    let mut recorder = Recorder {
+        now: Instant::new(account.now),
+        did: Vec::new(),
+    };
+    let child = Pid::new(CHILD).expect("positive");
+    let signal = |number| Signal::new(number).expect("a signal");
+    match happening {
+        Happening::Signal(number, origin) => {
+            supervisor.received(signal(number), &origin, &mut recorder);
+        }
+        Happening::ChildExits(status) => {
+            supervisor.changed(child, WaitStatus::Exited(status), &mut recorder);
+        }
+        Happening::ChildKilled(number) => {
+            supervisor.changed(child, WaitStatus::Killed(number), &mut recorder);
+        }
+        Happening::ChildStops(number) => {
+            supervisor.changed(child, WaitStatus::Stopped(signal(number)), &mut recorder);
+        }
+        Happening::OrphanDies => {
+            supervisor.changed(
+                Pid::new(ORPHAN).expect("positive"),
+                WaitStatus::Exited(0),
+                &mut recorder,
+            );
+        }
+        Happening::Alone => supervisor.alone(&mut recorder),
+        Happening::Due | Happening::Early => supervisor.woken(&mut recorder),
+    }
+    recorder.did
+}
+
+/// Follows every sequence of `DEPTH` happenings; returns how many different states there were.
+fn explore(case: Case) -> usize {
+    let options = case.options();
+    let start = Account {
+        now: 1000,
+        alive: !case.pause,
+        status: 0,
+        killer: None,
+        first_stop: None,
+        held: None,
+        stop_sent: None,
+        term_sent: false,
+        deadline: None,
+        killed: None,
+        kill_again_due: None,
+        began: None,
+    };
+    let child = if case.pause { None } else { Pid::new(CHILD) };
+    let mut seen = HashSet::new();
+    let mut front = vec![(Supervisor::new(&options, child), start, Vec::new())];
+    for _ in 0..DEPTH {
+        let mut next = Vec::new();
+        for (supervisor, account, path) in front {
+            for happening in HAPPENINGS {
+                if !account.can_see(happening, case.pause) {
+                    continue;
+                }
+                let (mut supervisor, mut account, mut path) =
+                    (supervisor.clone(), account.clone(), path.clone());
+                path.push(happening);
+                account.now = match happening {
+                    Happening::Due => account
+                        .wake_at()
+                        .expect("something is due")
+                        .max(account.now),
+                    Happening::Early => {
+                        (account.wake_at().expect("something is due") - 1).max(account.now)
+                    }
+                    Happening::Signal(..)
+                    | Happening::ChildExits(_)
+                    | Happening::ChildKilled(_)
+                    | Happening::ChildStops(_)
+                    | Happening::OrphanDies
+                    | Happening::Alone => account.now,
+                };
+                let did = happen(&mut supervisor, &account, happening);
+                let expected = case.expected(&mut account, happening);
+                assert_eq!(did, expected, "{case:?} {path:?}");
+                check_invariants(case, &account, &did, &path);
+                if did.iter().any(|did| matches!(did, Did::End(..))) {
+                    continue;
+                }
+                assert_eq!(
+                    supervisor.wake_at(),
+                    account.wake_at().map(Instant::new),
+                    "{case:?} {path:?}"
+                );
+                assert_eq!(
+                    supervisor.waits_for_rest(),
+                    !account.alive && !case.pause,
+                    "{case:?} {path:?}"
+                );
+                if seen.insert((account.clone(), format!("{supervisor:?}"))) {
+                    next.push((supervisor, account, path));
+                }
+            }
+        }
+        front = next;
+    }
+    seen.len()
+}
+
+/// What must hold whatever the account says.
+fn check_invariants(case: Case, account: &Account, did: &[Did], path: &[Happening]) {
+    let count = |what: fn(&Did) -> bool| did.iter().filter(|did| what(did)).count();
+    let ended = count(|did| matches!(did, Did::End(..)));
+    assert!(
+        ended == 0 || !account.alive,
+        "ends while the main child lives: {case:?} {path:?}"
+    );
+    assert!(ended <= 1, "ends twice: {case:?} {path:?}");
+    let answers = count(|did| matches!(did, Did::Forward(..) | Did::Drop(_)));
+    match path.last() {
+        Some(Happening::Signal(..)) if case.pause => {}
+        Some(Happening::Signal(..)) => {
+            let held =
+                account.held.is_some() && did.iter().any(|did| matches!(did, Did::Begin(_, true)));
+            let released = account.first_stop.is_some() && answers == 2;
+            assert!(
+                answers == 1 || held || released,
+                "a signal without one answer: {case:?} {path:?}"
+            );
+        }
+        _ => assert!(answers <= 1, "{case:?} {path:?}"),
+    }
+    if count(|did| matches!(did, Did::KillAll(..))) > 0 {
+        assert!(
+            account
+                .deadline
+                .is_some_and(|deadline| deadline <= account.now),
+            "{case:?} {path:?}"
+        );
+    }
+}
+
+#[test]
+fn every_sequence_of_events_is_answered_as_the_contract_says() {
+    let mut states = BTreeSet::new();
+    for bits in 0..64_u32 {
+        let is = |bit: u32| bits >> bit & 1 == 1;
+        let case = Case {
+            wait_all: is(0),
+            grace: is(1).then_some(5000),
+            delay: if is(2) { 2000 } else { 0 },
+            group: is(3),
+            dumb_init: is(4),
+            pause: is(5),
+        };
+        let _ = states.insert(explore(case));
+    }
+    assert!(states.last() > Some(&50), "{states:?}");
+}
+
+/// From every state with a dead main child, waking alone leads to the end; so a shutdown always ends.
+#[test]
+fn waiting_for_the_rest_ends_by_the_clock_alone() {
+    for (grace, delay) in [(None, 0), (Some(5000), 0), (Some(5000), 2000), (None, 2000)] {
+        let case = Case {
+            wait_all: true,
+            grace,
+            delay,
+            group: false,
+            dumb_init: false,
+            pause: false,
+        };
+        let options = case.options();
+        for stop_first in [false, true] {
+            let mut supervisor = Supervisor::new(&options, Pid::new(CHILD));
+            let mut recorder = Recorder {
+                now: Instant::new(1),
+                did: Vec::new(),
+            };
+            if stop_first {
+                supervisor.received(Signal::TERM, &Origin::Elsewhere, &mut recorder);
+            }
+            supervisor.changed(
+                Pid::new(CHILD).unwrap(),
+                WaitStatus::Exited(3),
+                &mut recorder,
+            );
+            for _ in 0..100 {
+                if recorder.did.iter().any(|did| matches!(did, Did::End(..))) {
+                    break;
+                }
+                recorder.now = supervisor
+                    .wake_at()
+                    .expect("the rest is not waited for without end");
+                supervisor.woken(&mut recorder);
+            }
+            assert!(
+                matches!(recorder.did.last(), Some(Did::End(3, None, Some(_)))),
+                "{case:?}"
+            );
+            assert_eq!(
+                recorder
+                    .did
+                    .iter()
+                    .filter(|did| matches!(did, Did::KillAll(..)))
+                    .count(),
+                1
+            );
+        }
+    }
+}
+
+#[test]
+fn dumb_init_stops_with_its_children() {
+    let case = Case {
+        wait_all: false,
+        grace: None,
+        delay: 0,
+        group: true,
+        dumb_init: true,
+        pause: false,
+    };
+    let mut options = Options::new(b"dumb-init");
+    read(&mut options, &["command"]);
+    let mut supervisor = Supervisor::new(&options, Pid::new(CHILD));
+    let mut recorder = Recorder {
+        now: Instant::new(1),
+        did: Vec::new(),
+    };
+    for signal in [Signal::TSTP, Signal::TTIN, Signal::TTOU] {
+        supervisor.received(signal, &Origin::Elsewhere, &mut recorder);
+    }
+    let expected = [Did::Forward(19, false), Did::StopItself];
+    assert_eq!(recorder.did, expected.repeat(3), "{case:?}");
+}
+
+#[test]
+fn a_rewrite_decides_what_stops() {
+    let mut options = Options::new(b"pidling");
+    let words = [
+        "-r",
+        "TERM:QUIT",
+        "-r",
+        "INT:USR1",
+        "-r",
+        "HUP:TERM",
+        "-r",
+        "USR2:KILL",
+        "command",
+    ];
+    read(&mut options, &words);
+    for (signal, begins, forwarded) in
+        [(15, true, 3), (2, false, 10), (1, true, 15), (12, false, 9)]
+    {
+        let mut supervisor = Supervisor::new(&options, Pid::new(CHILD));
+        let mut recorder = Recorder {
+            now: Instant::new(1),
+            did: Vec::new(),
+        };
+        supervisor.received(
+            Signal::new(signal).unwrap(),
+            &Origin::Elsewhere,
+            &mut recorder,
+        );
+        let mut expected = Vec::from([Did::Forward(forwarded, false)]);
+        if begins {
+            expected.insert(0, Did::Begin(signal, false));
+        }
+        assert_eq!(recorder.did, expected);
+        if forwarded == 9 {
+            supervisor.changed(
+                Pid::new(CHILD).unwrap(),
+                WaitStatus::Killed(9),
+                &mut recorder,
+            );
+            assert_eq!(
+                recorder.did.last(),
+                Some(&Did::End(137, Some(Killer::Rewrite), None))
+            );
+        }
+    }
+}

@@ -1,0 +1,785 @@
+//! The kernel's door: one safe function for each system call, and nothing else.
+//!
+//! Errors change their sign here and nowhere else. Nothing but values crosses this line: no raw
+//! pointer, no -1, no flag word that a caller would have to know.
+//!
+//! # Safety
+//! Every system call below is told of memory only through references and slices that live until it
+//! returns, and of lengths that are theirs. The two exceptions say so: [`spawn`], whose child
+//! borrows this process's memory while this process sleeps, and [`Vector`], whose pointers the
+//! kernel itself laid on the initial stack.
+#![expect(unsafe_code, reason = "this is the kernel's door")]
+
+#[cfg_attr(target_arch = "x86_64", path = "sys/x86_64.rs")]
+#[cfg_attr(target_arch = "aarch64", path = "sys/aarch64.rs")]
+mod arch;
+
+use crate::posix::duration::{Instant, Milliseconds};
+use crate::posix::errno::Errno;
+use crate::posix::pid::Pid;
+use crate::posix::signal::{Sender, Signal, SignalSet};
+use core::cell::Cell;
+use core::ffi::c_void;
+use core::mem::MaybeUninit;
+use core::ptr;
+use syscalls::{Sysno, raw_syscall as syscall};
+
+/// What a system call returns.
+pub type Result<T> = core::result::Result<T, Errno>;
+
+/// The kernel's signal set is eight bytes long on every architecture but MIPS.
+const SIGSET_SIZE: usize = size_of::<SignalSet>();
+
+/// What a call returned. None of those here returns an address, so every negative number is an error.
+fn taken(result: usize) -> Result<usize> {
+    if result.cast_signed() < 0 {
+        Err(Errno(to_int(result).wrapping_neg()))
+    } else {
+        Ok(result)
+    }
+}
+
+fn done(result: usize) -> Result<()> {
+    taken(result).map(|_| ())
+}
+
+/// The address of a string that ends with a null byte, as all paths here do; of an empty one if it does
+/// not, so that the kernel never reads past its end.
+fn c_string(bytes: &[u8]) -> *const u8 {
+    if bytes.last() == Some(&0) {
+        bytes.as_ptr()
+    } else {
+        c"".as_ptr().cast()
+    }
+}
+
+/// The kernel's `int` in a register.
+fn to_int(value: usize) -> i32 {
+    #[expect(
+        clippy::as_conversions,
+        clippy::cast_possible_truncation,
+        clippy::cast_possible_wrap,
+        reason = "the kernel returns int in the low half of a register"
+    )]
+    let int = value as i32;
+    int
+}
+
+/// An `int` as the kernel expects it in a register.
+fn register(int: i32) -> usize {
+    #[expect(
+        clippy::as_conversions,
+        reason = "sign extension is what the kernel's calls expect"
+    )]
+    let word = int as isize;
+    word.cast_unsigned()
+}
+
+// ---- Processes ----------------------------------------------------------------------------------
+
+/// Ends this process with `status`: `exit_group(2)`.
+pub fn exit(status: u8) -> ! {
+    loop {
+        // SAFETY: exit_group takes one number and does not return.
+        let _ = unsafe { syscall!(Sysno::exit_group, usize::from(status)) };
+    }
+}
+
+/// This process: getpid(2).
+#[must_use]
+#[inline(never)]
+pub fn getpid() -> Pid {
+    // SAFETY: getpid takes nothing.
+    let pid = unsafe { syscall!(Sysno::getpid) };
+    Pid::new(to_int(pid)).unwrap_or(Pid::INIT)
+}
+
+/// The parent of this process, getppid(2); `None` where it is in another PID namespace.
+#[must_use]
+pub fn getppid() -> Option<Pid> {
+    // SAFETY: getppid takes nothing.
+    let pid = unsafe { syscall!(Sysno::getppid) };
+    Pid::new(to_int(pid))
+}
+
+/// The process group of this process, getpgid(2); `None` where its leader is in another PID namespace.
+#[must_use]
+pub fn getpgrp() -> Option<Pid> {
+    // SAFETY: getpgid takes one number; 0 means the caller.
+    let group = unsafe { syscall!(Sysno::getpgid, 0) };
+    Pid::new(to_int(group))
+}
+
+/// The session of this process, getsid(2); `None` where its leader is in another PID namespace.
+#[must_use]
+pub fn getsid() -> Option<Pid> {
+    // SAFETY: getsid takes one number; 0 means the caller.
+    let session = unsafe { syscall!(Sysno::getsid, 0) };
+    Pid::new(to_int(session))
+}
+
+/// Makes this process the leader of a new process group: setpgid(2).
+///
+/// # Errors
+/// EPERM where it leads a session.
+pub fn setpgid() -> Result<()> {
+    // SAFETY: setpgid takes two numbers; 0 means the caller.
+    done(unsafe { syscall!(Sysno::setpgid, 0, 0) })
+}
+
+/// Makes this process the leader of a new session without controlling terminal: setsid(2).
+///
+/// # Errors
+/// EPERM where it leads a process group already.
+pub fn setsid() -> Result<()> {
+    // SAFETY: setsid takes nothing.
+    done(unsafe { syscall!(Sysno::setsid) })
+}
+
+/// Makes orphaned descendants children of this process: prctl(2), `PR_SET_CHILD_SUBREAPER`.
+///
+/// # Errors
+/// EINVAL before Linux 3.4.
+pub fn set_child_subreaper() -> Result<()> {
+    prctl(libc::PR_SET_CHILD_SUBREAPER, 1)
+}
+
+/// Has the kernel send `signal` to this process when its parent dies: prctl(2), `PR_SET_PDEATHSIG`.
+///
+/// # Errors
+/// None that a valid signal can meet; a sandbox may refuse.
+pub fn set_parent_death_signal(signal: Signal) -> Result<()> {
+    prctl(libc::PR_SET_PDEATHSIG, signal.number().into())
+}
+
+fn prctl(operation: i32, argument: usize) -> Result<()> {
+    // SAFETY: both operations take a number.
+    done(unsafe { syscall!(Sysno::prctl, register(operation), argument, 0, 0, 0) })
+}
+
+/// Starts a process that shares the memory of this one, and sleeps until it executes a program or
+/// ends: clone(2) with `CLONE_VM | CLONE_VFORK`, as `posix_spawn(3)` does. The child calls `child`
+/// with `plan` on the unused part of this stack.
+///
+/// # Errors
+/// EAGAIN at a limit of processes; ENOMEM.
+pub fn spawn<T>(child: fn(&mut T) -> !, plan: &mut T) -> Result<Pid> {
+    /// What the child starts with.
+    struct Start<'a, T> {
+        child: fn(&mut T) -> !,
+        plan: &'a mut T,
+    }
+    extern "C" fn begin<T>(start: *mut c_void) -> ! {
+        // SAFETY: `start` is the one below, and the parent, its owner, sleeps.
+        let start = unsafe { &mut *start.cast::<Start<'_, T>>() };
+        (start.child)(start.plan)
+    }
+    let mut start = Start { child, plan };
+    let flags = register(libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD);
+    // SAFETY: `begin` takes what `start` is; `start` outlives the call, during which nobody else uses it.
+    let result = unsafe { arch::clone_vfork(flags, begin::<T>, (&raw mut start).cast()) };
+    let pid = taken(result)?;
+    Pid::new(to_int(pid)).ok_or(Errno::ESRCH)
+}
+
+/// A null-terminated array of strings as the kernel lays it on the initial stack: argument vector
+/// or environment, execve(2).
+#[derive(Debug)]
+pub struct Vector {
+    /// All entries and the null pointer behind them.
+    slots: &'static [Cell<*const u8>],
+    /// Whether an entry is replaced by a string that does not live as long as the process.
+    lent: Cell<bool>,
+}
+
+impl Vector {
+    /// Takes the array that starts at `first`.
+    ///
+    /// # Safety
+    /// `first` points to an array of pointers that ends with the first null pointer; the pointers
+    /// before it point to null-terminated strings. All that lives as long as the process and nobody
+    /// else has or makes references to it.
+    #[must_use]
+    pub unsafe fn new(first: *const *const u8) -> Self {
+        let mut count = 0_usize;
+        loop {
+            let slot = first.wrapping_add(count);
+            // SAFETY: the null pointer was not yet met, so this entry exists.
+            let entry = unsafe { slot.read() };
+            count = count.wrapping_add(1);
+            if entry.is_null() {
+                break;
+            }
+        }
+        // SAFETY: `count` entries were just read; the caller leaves them to us alone.
+        let slots = unsafe { core::slice::from_raw_parts(first.cast(), count) };
+        Self {
+            slots,
+            lent: Cell::new(false),
+        }
+    }
+
+    /// The string at `index` without its null byte; `None` past the end, and within [`Self::with`].
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<&[u8]> {
+        let start = self.slots.get(index)?.get();
+        if start.is_null() || self.lent.get() {
+            return None;
+        }
+        let mut length = 0;
+        loop {
+            let place = start.wrapping_add(length);
+            // SAFETY: the null byte was not yet met, so this byte is of the string.
+            let byte = unsafe { place.read() };
+            if byte == 0 {
+                break;
+            }
+            length = length.wrapping_add(1);
+        }
+        // SAFETY: `length` bytes were just read, they live as long as the process, nobody writes them.
+        Some(unsafe { core::slice::from_raw_parts(start, length) })
+    }
+
+    /// Does `action` while the entry at `index`, if there is one, is `word`, which ends with a null byte.
+    #[inline(never)]
+    pub fn with<T>(&self, index: usize, word: &[u8], action: &mut dyn FnMut() -> T) -> T {
+        let unused = Cell::new(ptr::null());
+        let slot = self.slots.get(index).unwrap_or(&unused);
+        let old = slot.get();
+        if !old.is_null() {
+            slot.set(c_string(word));
+        }
+        let lent = self.lent.replace(true);
+        let result = action();
+        self.lent.set(lent);
+        slot.set(old);
+        result
+    }
+
+    /// All strings in their order.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        (0..).map_while(|index| self.get(index))
+    }
+}
+
+/// Replaces this process by the program in the file `path`, with the arguments from index `first` on,
+/// execve(2); returns only to say why not.
+#[inline(never)]
+#[must_use]
+pub fn execve(path: &[u8], arguments: &Vector, first: usize, environment: &Vector) -> Errno {
+    let arguments = arguments.slots.get(first..).unwrap_or_default().as_ptr();
+    let environment = environment.slots.as_ptr();
+    // SAFETY: the path is null-terminated; both arrays hold null-terminated strings up to a null pointer:
+    // the kernel's own ones, or substitutes that outlive this call.
+    let result = unsafe { syscall!(Sysno::execve, c_string(path), arguments, environment) };
+    taken(result).err().unwrap_or(Errno::ENOEXEC)
+}
+
+/// Reaps a dead child, or tells of a stopped one, without waiting: wait4(2) with `WNOHANG`,
+/// `WUNTRACED` and `__WALL`, as a child may have been cloned to end with another signal than SIGCHLD.
+/// Returns which, and its raw wait status.
+///
+/// # Errors
+/// ECHILD where there is no child. No process means that there is one and nothing happened to it.
+pub fn wait() -> Result<(Option<Pid>, i32)> {
+    let mut status = 0_i32;
+    let flags = register(libc::WNOHANG | libc::WUNTRACED | libc::__WALL);
+    let no_usage = ptr::null::<libc::rusage>();
+    let anybody = register(-1);
+    // SAFETY: the kernel writes one int to `status` and nothing to a null pointer.
+    let found =
+        taken(unsafe { syscall!(Sysno::wait4, anybody, &raw mut status, flags, no_usage) })?;
+    Ok((Pid::new(to_int(found)), status))
+}
+
+// ---- Signals ------------------------------------------------------------------------------------
+
+/// Replaces the signal mask of this process and returns the old one: `rt_sigprocmask(2)`.
+#[must_use]
+pub fn set_signal_mask(mask: SignalSet) -> SignalSet {
+    let mut old = SignalSet(0);
+    // SAFETY: both sets are as long as the length says.
+    let result = unsafe {
+        syscall!(
+            Sysno::rt_sigprocmask,
+            register(libc::SIG_SETMASK),
+            &raw const mask,
+            &raw mut old,
+            SIGSET_SIZE
+        )
+    };
+    // It cannot fail; where a tracer makes it, an empty old mask is the usual one.
+    let _ = result;
+    old
+}
+
+/// What a process does with a signal unless it catches it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Disposition {
+    /// The default action.
+    Default,
+    /// Nothing.
+    Ignore,
+}
+
+/// Sets the disposition of SIGCHLD and returns the old one: `rt_sigaction(2)`.
+#[must_use]
+pub fn set_sigchld_disposition(disposition: Disposition) -> Disposition {
+    /// The kernel's `struct sigaction`: the handler first, the rest zero, on every architecture here.
+    #[repr(C)]
+    struct Action {
+        handler: usize,
+        rest: [usize; 5],
+    }
+    let handler = match disposition {
+        Disposition::Default => libc::SIG_DFL,
+        Disposition::Ignore => libc::SIG_IGN,
+    };
+    let new = Action {
+        handler,
+        rest: [0; 5],
+    };
+    let mut old = Action {
+        handler: libc::SIG_DFL,
+        rest: [0; 5],
+    };
+    // SAFETY: `Action` is at least as long as the kernel's structure.
+    let result = unsafe {
+        syscall!(
+            Sysno::rt_sigaction,
+            register(libc::SIGCHLD),
+            &raw const new,
+            &raw mut old,
+            SIGSET_SIZE
+        )
+    };
+    // It cannot fail; where a tracer makes it, the usual old disposition stands.
+    let _ = result;
+    if old.handler == libc::SIG_IGN {
+        Disposition::Ignore
+    } else {
+        Disposition::Default
+    }
+}
+
+/// The kernel's `siginfo_t` as far as signals of processes go, sigaction(2).
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+struct SignalInfo {
+    signal: i32,
+    errno: i32,
+    code: i32,
+    sender: Sender,
+    rest: [u32; 24],
+}
+
+impl SignalInfo {
+    const EMPTY: Self = Self {
+        signal: 0,
+        errno: 0,
+        code: 0,
+        sender: Sender {
+            pid: 0,
+            user: 0,
+            value: 0,
+        },
+        rest: [0; 24],
+    };
+}
+
+/// A signal that was waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// Which signal.
+    pub signal: Signal,
+    /// How it was sent.
+    pub code: Code,
+    /// Who sent it, and what sigqueue(3) sent along.
+    pub sender: Sender,
+}
+
+/// How a signal was sent, sigaction(2), `si_code`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Code(i32);
+
+impl Code {
+    /// kill(2), or the kernel in the name of a process.
+    pub const USER: Self = Self(libc::SI_USER);
+    /// sigqueue(3).
+    pub const QUEUE: Self = Self(libc::SI_QUEUE);
+    /// The kernel in its own name.
+    pub const KERNEL: Self = Self(libc::SI_KERNEL);
+}
+
+/// Waits for one of `signals`, all of which are blocked, for `timeout` or for ever:
+/// `rt_sigtimedwait(2)`.
+///
+/// # Errors
+/// EAGAIN when the timeout is over; EINTR after a stop.
+pub fn wait_for_signal(signals: SignalSet, timeout: Option<Milliseconds>) -> Result<Received> {
+    let mut info = MaybeUninit::<SignalInfo>::uninit();
+    let timeout = timeout.map(timespec);
+    let timeout = timeout.as_ref().map_or(ptr::null(), ptr::from_ref);
+    let (signals, info_address) = (&raw const signals, info.as_mut_ptr());
+    // SAFETY: the set is as long as the length says, `info` as long as the kernel's structure, and
+    // `timeout` null or a timespec.
+    done(unsafe {
+        syscall!(
+            Sysno::rt_sigtimedwait,
+            signals,
+            info_address,
+            timeout,
+            SIGSET_SIZE
+        )
+    })?;
+    // SAFETY: the call has succeeded, so the kernel has filled the structure.
+    let SignalInfo {
+        signal,
+        code,
+        sender,
+        ..
+    } = unsafe { info.assume_init_ref() };
+    let [number, ..] = signal.to_le_bytes();
+    let signal = Signal::new(number).ok_or(Errno::EINTR)?;
+    Ok(Received {
+        signal,
+        code: Code(*code),
+        sender: *sender,
+    })
+}
+
+fn timespec(length: Milliseconds) -> libc::timespec {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    time.tv_sec = (length.0 / 1000).into();
+    time.tv_nsec = (length.0 % 1000).wrapping_mul(1_000_000).into();
+    time
+}
+
+/// Whom to send a signal to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recipient {
+    /// One process.
+    Process(Pid),
+    /// Every process of a group.
+    Group(Pid),
+    /// Every process but this one and PID 1 that this process may signal: as PID 1, its namespace.
+    Everyone,
+}
+
+/// Sends a signal, or with `None` only asks whether it could be sent: kill(2).
+///
+/// # Errors
+/// ESRCH where there is nobody; EPERM where none of them may be signalled.
+pub fn kill(recipient: Recipient, signal: Option<Signal>) -> Result<()> {
+    let pid = match recipient {
+        Recipient::Process(pid) => pid.number(),
+        Recipient::Group(pid) => pid.number().wrapping_neg(),
+        Recipient::Everyone => -1,
+    };
+    let number = signal.map_or(0, |signal| usize::from(signal.number()));
+    // SAFETY: kill takes two numbers.
+    done(unsafe { syscall!(Sysno::kill, register(pid), number) })
+}
+
+/// Sends a signal to a process as sigqueue(3) does, with the sender that it is to see:
+/// `rt_sigqueueinfo(2)`.
+///
+/// # Errors
+/// ESRCH, EPERM; EAGAIN at the limit of queued signals.
+pub fn queue_signal(to: Pid, signal: Signal, sender: &Sender) -> Result<()> {
+    let mut info = SignalInfo::EMPTY;
+    info.signal = signal.number().into();
+    info.code = libc::SI_QUEUE;
+    info.sender = *sender;
+    let (to, number) = (register(to.number()), register(info.signal));
+    // SAFETY: `info` is as long as the kernel's structure.
+    done(unsafe { syscall!(Sysno::rt_sigqueueinfo, to, number, &raw const info) })
+}
+
+// ---- Clocks -------------------------------------------------------------------------------------
+
+/// Reads `CLOCK_MONOTONIC`: `clock_gettime(2)`.
+#[must_use]
+pub fn monotonic() -> Instant {
+    let (seconds, milliseconds) = clock(libc::CLOCK_MONOTONIC);
+    Instant::new(
+        u64::from(seconds)
+            .wrapping_mul(1000)
+            .wrapping_add(milliseconds.into()),
+    )
+}
+
+/// Reads `CLOCK_REALTIME`: `clock_gettime(2)`. Returns the seconds since 1970-01-01 UTC, good until 2106,
+/// and milliseconds.
+#[must_use]
+pub fn realtime() -> (u32, u32) {
+    clock(libc::CLOCK_REALTIME)
+}
+
+#[inline(never)]
+fn clock(which: libc::clockid_t) -> (u32, u32) {
+    let mut time = timespec(Milliseconds(0));
+    // SAFETY: `time` is a timespec.
+    let result = unsafe { syscall!(Sysno::clock_gettime, register(which), &raw mut time) };
+    // It cannot fail; where a tracer makes it, time stands still.
+    let _ = result;
+    #[expect(
+        clippy::as_conversions,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "seconds are cut to 32 bits, nanoseconds fit them"
+    )]
+    (time.tv_sec as u32, time.tv_nsec as u32 / 1_000_000)
+}
+
+/// Sleeps: ppoll(2) with nothing to poll.
+pub fn sleep(length: Milliseconds) {
+    let _ = ppoll(&mut [], length);
+}
+
+fn ppoll(descriptors: &mut [libc::pollfd], timeout: Milliseconds) -> Result<()> {
+    let time = timespec(timeout);
+    let no_mask = ptr::null::<SignalSet>();
+    let count = descriptors.len();
+    // SAFETY: there are `count` descriptors, `time` is a timespec and a null mask changes nothing.
+    done(unsafe {
+        syscall!(
+            Sysno::ppoll,
+            descriptors.as_mut_ptr(),
+            count,
+            &raw const time,
+            no_mask,
+            SIGSET_SIZE
+        )
+    })
+}
+
+// ---- Files --------------------------------------------------------------------------------------
+
+/// A file descriptor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Descriptor(usize);
+
+impl Descriptor {
+    /// Standard input.
+    pub const INPUT: Self = Self(0);
+    /// Standard output.
+    pub const OUTPUT: Self = Self(1);
+    /// Standard error.
+    pub const ERROR: Self = Self(2);
+}
+
+/// How to open a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Open {
+    /// To read it.
+    Read,
+    /// As a directory, to list it.
+    Directory,
+    /// As a terminal, which does not become the controlling one.
+    Terminal,
+}
+
+/// Opens a file, closed on exec: openat(2).
+///
+/// # Errors
+/// Those of the manual page, ENXIO for `/dev/tty` without a controlling terminal among them.
+pub fn open(path: &[u8], how: Open) -> Result<Descriptor> {
+    let flags = libc::O_CLOEXEC
+        | match how {
+            Open::Read => libc::O_RDONLY,
+            Open::Directory => libc::O_RDONLY | libc::O_DIRECTORY,
+            Open::Terminal => libc::O_RDWR | libc::O_NOCTTY | libc::O_NONBLOCK,
+        };
+    // SAFETY: the path is null-terminated.
+    taken(unsafe {
+        syscall!(
+            Sysno::openat,
+            register(libc::AT_FDCWD),
+            c_string(path),
+            register(flags)
+        )
+    })
+    .map(Descriptor)
+}
+
+/// Closes a descriptor: close(2).
+pub fn close(file: Descriptor) {
+    // SAFETY: the descriptor came from open, whose callers keep no copy.
+    let result = unsafe { syscall!(Sysno::close, file.0) };
+    // There is nothing to do about a failure: Linux frees the descriptor all the same.
+    let _ = result;
+}
+
+/// Reads what comes next, at most as much as fits: read(2). Returns how many bytes there were.
+///
+/// # Errors
+/// Those of the manual page.
+pub fn read(file: Descriptor, buffer: &mut [u8]) -> Result<usize> {
+    // SAFETY: the kernel writes at most as many bytes as the buffer has.
+    taken(unsafe { syscall!(Sysno::read, file.0, buffer.as_mut_ptr(), buffer.len()) })
+}
+
+/// Reads the next records of a directory: getdents64(2). Returns how many bytes there were, 0 at the end.
+///
+/// # Errors
+/// Those of the manual page.
+pub fn read_directory(directory: Descriptor, buffer: &mut [u8]) -> Result<usize> {
+    // SAFETY: the kernel writes at most as many bytes as the buffer has.
+    taken(unsafe {
+        syscall!(
+            Sysno::getdents64,
+            directory.0,
+            buffer.as_mut_ptr(),
+            buffer.len()
+        )
+    })
+}
+
+/// Reads where a symbolic link leads: readlinkat(2). Returns how many bytes there were.
+///
+/// # Errors
+/// Those of the manual page.
+pub fn readlink(path: &[u8], buffer: &mut [u8]) -> Result<usize> {
+    let start = register(libc::AT_FDCWD);
+    // SAFETY: the path is null-terminated; the kernel writes at most as many bytes as the buffer has.
+    taken(unsafe {
+        syscall!(
+            Sysno::readlinkat,
+            start,
+            c_string(path),
+            buffer.as_mut_ptr(),
+            buffer.len()
+        )
+    })
+}
+
+/// Writes as much as goes: write(2). Returns how many bytes went.
+///
+/// # Errors
+/// Those of the manual page.
+pub fn write(file: Descriptor, bytes: &[u8]) -> Result<usize> {
+    // SAFETY: the kernel reads as many bytes as there are.
+    taken(unsafe { syscall!(Sysno::write, file.0, bytes.as_ptr(), bytes.len()) })
+}
+
+/// Writes as much as goes without waiting: pwritev2(2) with `RWF_NOWAIT`.
+///
+/// # Errors
+/// EAGAIN where it would wait; EOPNOTSUPP for files that cannot tell, ENOSYS before Linux 4.6.
+pub fn write_without_waiting(file: Descriptor, bytes: &[u8]) -> Result<usize> {
+    let vector = libc::iovec {
+        iov_base: bytes.as_ptr().cast_mut().cast(),
+        iov_len: bytes.len(),
+    };
+    let here = register(-1);
+    let flags = register(libc::RWF_NOWAIT);
+    // SAFETY: the kernel reads one vector and as many bytes as there are; offset -1 is the current one.
+    taken(unsafe {
+        syscall!(
+            Sysno::pwritev2,
+            file.0,
+            &raw const vector,
+            1,
+            here,
+            here,
+            flags
+        )
+    })
+}
+
+/// Whether something could be written now, without an error to be expected: ppoll(2).
+#[must_use]
+pub fn is_writable(file: Descriptor) -> bool {
+    let fd = to_int(file.0);
+    let mut descriptors = [libc::pollfd {
+        fd,
+        events: libc::POLLOUT,
+        revents: 0,
+    }];
+    let result = ppoll(&mut descriptors, Milliseconds(0));
+    let [libc::pollfd { revents, .. }] = descriptors;
+    result.is_ok() && revents == libc::POLLOUT
+}
+
+// ---- Terminals ----------------------------------------------------------------------------------
+
+/// The foreground process group of a terminal that is the controlling one: `tcgetpgrp(3)`.
+///
+/// # Errors
+/// ENOTTY for anything else.
+pub fn tcgetpgrp(terminal: Descriptor) -> Result<Option<Pid>> {
+    let mut group = 0_i32;
+    // SAFETY: TIOCGPGRP writes one pid_t.
+    done(unsafe { syscall!(Sysno::ioctl, terminal.0, libc::TIOCGPGRP, &raw mut group) })?;
+    Ok(Pid::new(group))
+}
+
+/// Sets the foreground process group of the controlling terminal: `tcsetpgrp(3)`.
+///
+/// # Errors
+/// ENOTTY where it is another's; EPERM where the group is of another session.
+pub fn tcsetpgrp(terminal: Descriptor, group: Pid) -> Result<()> {
+    let group = group.number();
+    // SAFETY: TIOCSPGRP reads one pid_t.
+    done(unsafe { syscall!(Sysno::ioctl, terminal.0, libc::TIOCSPGRP, &raw const group) })
+}
+
+/// Gives up the controlling terminal: ioctl(2), TIOCNOTTY. From a session leader it takes it from the
+/// whole session, whose foreground group gets SIGHUP and SIGCONT.
+///
+/// # Errors
+/// ENOTTY where it is not the controlling terminal.
+#[inline(never)]
+pub fn release_terminal(terminal: Descriptor) -> Result<()> {
+    // SAFETY: TIOCNOTTY takes nothing.
+    done(unsafe { syscall!(Sysno::ioctl, terminal.0, libc::TIOCNOTTY, 0) })
+}
+
+/// Makes a terminal the controlling one of this process's session: ioctl(2), TIOCSCTTY.
+///
+/// # Errors
+/// EPERM where this process leads no session, or the terminal controls another one.
+pub fn acquire_terminal(terminal: Descriptor) -> Result<()> {
+    // SAFETY: TIOCSCTTY takes a number.
+    done(unsafe { syscall!(Sysno::ioctl, terminal.0, libc::TIOCSCTTY, 0) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The C library's accessors are the oracle for the layout of the kernel's structure.
+    #[test]
+    fn signal_information_has_the_layout_of_the_c_library() {
+        assert_eq!(size_of::<SignalInfo>(), size_of::<libc::siginfo_t>());
+        let sender = Sender {
+            pid: 11,
+            user: 12,
+            value: 13,
+        };
+        let info = SignalInfo {
+            signal: 1,
+            errno: 2,
+            code: 3,
+            sender,
+            rest: [0; 24],
+        };
+        // SAFETY: both are plain numbers of the same size.
+        let theirs: libc::siginfo_t = unsafe { core::mem::transmute_copy(&info) };
+        assert_eq!(
+            (theirs.si_signo, theirs.si_errno, theirs.si_code),
+            (1, 2, 3)
+        );
+        // SAFETY: the union holds plain numbers.
+        let pid = unsafe { theirs.si_pid() };
+        // SAFETY: the union holds plain numbers.
+        let user = unsafe { theirs.si_uid() };
+        // SAFETY: the union holds plain numbers.
+        let value = unsafe { theirs.si_value() };
+        assert_eq!((pid, user, value.sival_ptr.addr()), (11, 12, 13));
+    }
+}

@@ -1,0 +1,185 @@
+//! The controlling terminal: handing its foreground to the main child, and stopping and resuming
+//! together with it, so that a job-control shell above sees one job (contract 2.2, 5).
+//!
+//! SIGTTOU is blocked in the init, so it may set the foreground group from the background,
+//! tcsetpgrp(3). No failure in here matters.
+
+use crate::posix::duration::Milliseconds;
+use crate::posix::errno::Errno;
+use crate::posix::pid::Pid;
+use crate::posix::signal::{Signal, SignalSet};
+use crate::sys::{self, Code, Descriptor, Open, Received, Recipient};
+
+/// The controlling terminal, open for as long as it is needed; standard input where there is none.
+#[derive(Debug)]
+struct Terminal {
+    descriptor: Descriptor,
+    must_close: bool,
+    /// The foreground process group; an error where this is no controlling terminal.
+    group: sys::Result<Option<Pid>>,
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        if self.must_close {
+            sys::close(self.descriptor);
+        }
+    }
+}
+
+impl Terminal {
+    /// Finds the controlling terminal through `/dev/tty`, else on standard input.
+    #[inline(never)]
+    fn find() -> Self {
+        if let Ok(descriptor) = sys::open(b"/dev/tty\0", Open::Terminal) {
+            let found = Self::at(descriptor, true);
+            if found.group.is_ok() {
+                return found;
+            }
+        }
+        Self::at(Descriptor::INPUT, false)
+    }
+
+    fn at(descriptor: Descriptor, must_close: bool) -> Self {
+        Self {
+            descriptor,
+            must_close,
+            group: sys::tcgetpgrp(descriptor),
+        }
+    }
+
+    /// Makes a group of this session the foreground one, and returns whether it is.
+    fn give_to(&self, group: Pid) -> bool {
+        sys::tcsetpgrp(self.descriptor, group).is_ok()
+    }
+
+    /// Whether the init's process group is the foreground one. Its number would not tell where it belongs to
+    /// another PID namespace; but a read from the background fails while SIGTTIN is blocked, setpgid(2), also
+    /// one of no bytes, which takes nothing away.
+    #[inline(never)]
+    fn is_ours(&self) -> bool {
+        self.group.is_ok() && sys::read(self.descriptor, &mut []).is_ok()
+    }
+
+    /// Whether the foreground group is gone.
+    #[inline(never)]
+    fn is_nobodys(&self) -> bool {
+        let is_gone = |group| sys::kill(Recipient::Group(group), None) == Err(Errno::ESRCH);
+        matches!(self.group, Ok(Some(group)) if is_gone(group))
+    }
+}
+
+/// What the child does about the terminal before it executes its program.
+#[derive(Debug)]
+pub struct ChildTerminal {
+    terminal: Terminal,
+    /// Whether the child's process group becomes the foreground one.
+    given: bool,
+}
+
+impl ChildTerminal {
+    /// In the child, as the leader of a new process group: makes it the foreground one.
+    pub fn become_foreground(&self) {
+        if self.given {
+            let _ = self.terminal.give_to(sys::getpid());
+        }
+    }
+
+    /// In the child, as the leader of a new session: makes the terminal its controlling one.
+    pub fn become_controlling(&self) {
+        let _ = sys::acquire_terminal(self.terminal.descriptor);
+    }
+}
+
+/// Whether the terminal's foreground is the main child's because the init gave it away.
+#[derive(Debug, Default)]
+pub struct Foreground {
+    given: bool,
+}
+
+impl Foreground {
+    /// Before the main child starts with a process group of its own: the terminal whose foreground
+    /// it takes over, if the init's group has it. A background init steals nothing.
+    pub fn before_group(&mut self) -> ChildTerminal {
+        let terminal = Terminal::find();
+        self.given = terminal.is_ours();
+        ChildTerminal {
+            terminal,
+            given: self.given,
+        }
+    }
+
+    /// Before the main child starts with a session of its own: the terminal to control it. An init
+    /// that leads a session gives up its own, or the child could not have it. The SIGHUP and SIGCONT that the
+    /// kernel sends for that, in the init's own name, are taken at once: while they are pending, they would
+    /// swallow those of others, and one of others that was there before goes back.
+    #[must_use]
+    pub fn before_session() -> ChildTerminal {
+        let terminal = Terminal::find();
+        let own = sys::getpid();
+        if sys::getsid() == Some(own) {
+            let _ = sys::release_terminal(terminal.descriptor);
+            for signal in [Signal::HUP, Signal::CONT] {
+                if let Ok(Received { code, sender, .. }) =
+                    sys::wait_for_signal(SignalSet::only(signal), Some(Milliseconds(0)))
+                    && (code, sender.pid) != (Code::USER, own.number())
+                {
+                    let _ = sys::queue_signal(own, signal, &sender);
+                }
+            }
+        }
+        ChildTerminal {
+            terminal,
+            given: false,
+        }
+    }
+
+    /// Takes the foreground back if it was given away and is still the main child's, or nobody's.
+    #[inline(never)]
+    pub fn take_back(&mut self, child: Pid) {
+        let terminal = Terminal::find();
+        if core::mem::take(&mut self.given)
+            && (terminal.group == Ok(Some(child)) || terminal.is_nobodys())
+            && let Some(own) = sys::getpgrp()
+        {
+            let _ = terminal.give_to(own);
+        }
+    }
+
+    /// Gives the foreground to the main child if the init's group has it, or a group that is gone.
+    #[inline(never)]
+    fn give(&mut self, child: Pid) {
+        let terminal = Terminal::find();
+        if terminal.is_ours() || terminal.is_nobodys() {
+            self.given = terminal.give_to(child);
+        }
+    }
+
+    /// After a terminal stopped the main child: stops the init's group with the same signal, waits to be
+    /// resumed and resumes the main child's group. Returns whether it did.
+    ///
+    /// The kernel refuses to stop PID 1, `pid_namespaces(7)`, and an orphaned process group, setpgid(2):
+    /// exactly where no shell above could ever resume it. Then the main child goes on at once, unless
+    /// it would only be stopped again because it wants a terminal that is another group's.
+    pub fn stop_with(&mut self, own: Pid, child: Pid, signal: Signal) -> bool {
+        let wants_terminal = signal != Signal::TSTP;
+        if wants_terminal {
+            self.give(child);
+        }
+        let mut resume = self.given && wants_terminal;
+        if !resume {
+            self.take_back(child);
+            // As a key does, to all of the group; PID 1 may be in one of another namespace.
+            let group = sys::getpgrp().map_or(Recipient::Process(own), Recipient::Group);
+            let _ = sys::kill(group, Some(signal));
+            let _ = sys::set_signal_mask(SignalSet::ALL.without(signal));
+            let _ = sys::set_signal_mask(SignalSet::ALL);
+            // The SIGCONT that ended the stop is pending and is forwarded to the group right below.
+            let was_stopped =
+                sys::wait_for_signal(SignalSet::only(Signal::CONT), Some(Milliseconds(0))).is_ok();
+            self.give(child);
+            resume = was_stopped || self.given || !wants_terminal;
+        }
+        resume && sys::kill(Recipient::Group(child), Some(Signal::CONT)).is_ok()
+    }
+}
