@@ -1,0 +1,337 @@
+//! Runs the init under test, or a peer in its place, and looks at it from outside.
+//!
+//! [`Init`] is a builder: what the init inherits and where it runs. [`Init::run`] returns the
+//! [`Output`] of a run that ends by itself; [`Init::spawn`] returns a [`Running`] one, to be signalled
+//! and waited for. Dropping it kills everything it left behind.
+
+mod output;
+mod proc_status;
+pub(crate) mod pty;
+pub(crate) mod reporters;
+mod requirements;
+mod running;
+
+pub(crate) use output::Output;
+pub(crate) use proc_status::{ProcStatus, Process, children_of, processes};
+pub(crate) use requirements::{peer, program, require, require_namespaces, require_strace};
+pub(crate) use running::Running;
+
+use std::ffi::{OsStr, OsString};
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+/// How long anything may take before it counts as hung. The machine may be busy with other tests.
+pub(crate) const LIMIT: Duration = Duration::from_secs(30);
+
+/// The init under test.
+pub(crate) fn pidling() -> PathBuf {
+    PathBuf::from(env!("CARGO_BIN_EXE_pidling"))
+}
+
+/// The probe, which cargo builds beside this test.
+pub(crate) fn probe() -> &'static Path {
+    static PROBE: OnceLock<PathBuf> = OnceLock::new();
+    PROBE.get_or_init(|| {
+        let this = std::env::current_exe().unwrap();
+        let probe = this.ancestors().nth(2).unwrap().join("examples/probe");
+        let changed = |path: &Path| path.metadata().and_then(|file| file.modified());
+        let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/probe");
+        let newest = std::fs::read_dir(sources)
+            .into_iter()
+            .flatten()
+            .map(|entry| changed(&entry.unwrap().path()).unwrap())
+            .max();
+        let built = changed(&probe).ok();
+        assert!(
+            built.is_some() && built >= newest,
+            "{} is missing or old: cargo build --release --example probe",
+            probe.display()
+        );
+        probe
+    })
+}
+
+/// Waits until the condition holds, but not longer than the limit, and returns whether it does.
+pub(crate) fn eventually(limit: Duration, mut condition: impl FnMut() -> bool) -> bool {
+    let start = Instant::now();
+    loop {
+        if condition() {
+            return true;
+        }
+        if start.elapsed() > limit {
+            return false;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// PATH without the directories that whoever runs the tests may not search: their refusal would be
+/// remembered over the absence of a command.
+fn searchable_path() -> OsString {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let directories = std::env::split_paths(&path).filter(|directory| directory.is_dir());
+    std::env::join_paths(directories).unwrap()
+}
+
+/// A standard stream of the init.
+enum Stream {
+    /// A pipe to or from this test.
+    Piped,
+    /// Nothing.
+    Closed,
+    /// `/dev/null`.
+    Null,
+    /// A descriptor of the test's.
+    Given(OwnedFd),
+}
+
+impl Stream {
+    fn take(&mut self) -> Stdio {
+        match std::mem::replace(self, Stream::Null) {
+            Stream::Piped => Stdio::piped(),
+            // The launcher closes it: programs on the way to the init may need it.
+            Stream::Closed | Stream::Null => Stdio::null(),
+            Stream::Given(descriptor) => Stdio::from(descriptor),
+        }
+    }
+}
+
+/// An init to be started: what it is, where it runs and what it inherits.
+///
+/// Unless told otherwise it is the built binary, not PID 1, without a controlling terminal, leads a
+/// session, has no signal blocked or ignored, and pipes for its standard streams.
+pub(crate) struct Init {
+    binary: PathBuf,
+    arguments: Vec<OsString>,
+    as_pid_1: bool,
+    wrapper: Vec<OsString>,
+    launch: Vec<OsString>,
+    tracer: Vec<OsString>,
+    environment: Vec<(OsString, Option<OsString>)>,
+    clear_environment: bool,
+    directory: Option<PathBuf>,
+    streams: [Stream; 3],
+    limit: Duration,
+}
+
+impl Init {
+    /// The init under test.
+    pub(crate) fn new() -> Self {
+        let streams = [Stream::Piped, Stream::Piped, Stream::Piped];
+        Self {
+            binary: pidling(),
+            arguments: Vec::new(),
+            as_pid_1: false,
+            wrapper: Vec::new(),
+            launch: Vec::new(),
+            tracer: Vec::new(),
+            // Variables of whoever runs the tests are not the init's.
+            environment: [
+                "PIDLING_OPTIONS",
+                "TINI_SUBREAPER",
+                "TINI_KILL_PROCESS_GROUP",
+                "TINI_VERBOSITY",
+                "DUMB_INIT_SETSID",
+                "DUMB_INIT_DEBUG",
+                "LISTEN_PID",
+            ]
+            .map(|name| (name.into(), None))
+            .into_iter()
+            .chain([("PATH".into(), Some(searchable_path()))])
+            .collect(),
+            clear_environment: false,
+            directory: None,
+            streams,
+            limit: LIMIT,
+        }
+    }
+
+    /// Another program in the init's place: a peer, a copy, the probe.
+    pub(crate) fn binary(mut self, path: impl Into<PathBuf>) -> Self {
+        self.binary = path.into();
+        self
+    }
+
+    /// More arguments.
+    pub(crate) fn args<S: AsRef<OsStr>>(mut self, words: impl IntoIterator<Item = S>) -> Self {
+        self.arguments
+            .extend(words.into_iter().map(|word| word.as_ref().to_owned()));
+        self
+    }
+
+    /// One more argument.
+    pub(crate) fn arg(self, word: impl AsRef<OsStr>) -> Self {
+        self.args([word])
+    }
+
+    /// `--`, the probe and its arguments.
+    pub(crate) fn probe<S: AsRef<OsStr>>(self, words: impl IntoIterator<Item = S>) -> Self {
+        self.arg("--").arg(probe()).args(words)
+    }
+
+    /// The name it is started under.
+    pub(crate) fn argv0(self, name: impl AsRef<OsStr>) -> Self {
+        self.launch(["--argv0".as_ref(), name.as_ref()])
+    }
+
+    /// Sets a variable.
+    pub(crate) fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
+        let (name, value) = (name.as_ref().to_owned(), value.as_ref().to_owned());
+        self.environment.push((name, Some(value)));
+        self
+    }
+
+    /// Removes a variable.
+    pub(crate) fn env_remove(mut self, name: impl AsRef<OsStr>) -> Self {
+        self.environment.push((name.as_ref().to_owned(), None));
+        self
+    }
+
+    /// Starts from an empty environment.
+    pub(crate) fn env_clear(mut self) -> Self {
+        self.clear_environment = true;
+        self
+    }
+
+    /// The current directory.
+    pub(crate) fn directory(mut self, path: impl Into<PathBuf>) -> Self {
+        self.directory = Some(path.into());
+        self
+    }
+
+    /// Makes the init PID 1 of a new PID namespace with a `/proc` of its own.
+    #[expect(
+        clippy::wrong_self_convention,
+        reason = "a builder, of which it says what the init runs as"
+    )]
+    pub(crate) fn as_pid_1(mut self) -> Self {
+        self.as_pid_1 = true;
+        self
+    }
+
+    /// Runs the init through another program, as `[strace, -f]` would; the words come before those of
+    /// the init, after those that make a namespace.
+    pub(crate) fn through<S: AsRef<OsStr>>(mut self, words: impl IntoIterator<Item = S>) -> Self {
+        self.wrapper
+            .extend(words.into_iter().map(|word| word.as_ref().to_owned()));
+        self
+    }
+
+    /// More options of `probe launch`, which sets up what the init inherits.
+    pub(crate) fn launch<S: AsRef<OsStr>>(mut self, words: impl IntoIterator<Item = S>) -> Self {
+        self.launch
+            .extend(words.into_iter().map(|word| word.as_ref().to_owned()));
+        self
+    }
+
+    /// The signals blocked and ignored on entry: names or numbers with commas between, or `all`.
+    pub(crate) fn signal_setup(self, blocked: &str, ignored: &str) -> Self {
+        let mut this = self;
+        for (option, list) in [("--block", blocked), ("--ignore", ignored)] {
+            if !list.is_empty() {
+                this = this.launch([option, list]);
+            }
+        }
+        this
+    }
+
+    /// Has strace watch the init from its first system call on, with these options of strace's. The init
+    /// keeps its process id.
+    pub(crate) fn traced<S: AsRef<OsStr>>(mut self, words: impl IntoIterator<Item = S>) -> Self {
+        let strace = program("strace").expect("strace");
+        if self.tracer.is_empty() {
+            self.tracer = vec![strace.into(), "-D".into(), "-qq".into()];
+        }
+        self.tracer
+            .extend(words.into_iter().map(|word| word.as_ref().to_owned()));
+        self
+    }
+
+    fn stream(mut self, number: usize, stream: Stream) -> Self {
+        if matches!(stream, Stream::Closed) {
+            self = self.launch(["--close", &number.to_string()]);
+        }
+        *self.streams.get_mut(number).unwrap() = stream;
+        self
+    }
+
+    /// Closes a standard stream.
+    pub(crate) fn closed(self, number: usize) -> Self {
+        self.stream(number, Stream::Closed)
+    }
+
+    /// Standard output.
+    pub(crate) fn stdout(self, descriptor: impl Into<OwnedFd>) -> Self {
+        self.stream(1, Stream::Given(descriptor.into()))
+    }
+
+    /// Standard error.
+    pub(crate) fn stderr(self, descriptor: impl Into<OwnedFd>) -> Self {
+        self.stream(2, Stream::Given(descriptor.into()))
+    }
+
+    /// How long it may run, instead of [`LIMIT`].
+    pub(crate) fn limit(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// The whole command line, with everything on the way to the init.
+    fn words(&self) -> Vec<OsString> {
+        let mut words: Vec<OsString> = Vec::new();
+        if self.as_pid_1 {
+            words.push(program("unshare").expect("unshare of util-linux").into());
+            if !nix::unistd::geteuid().is_root() {
+                words.extend(["--user", "--map-root-user"].map(Into::into));
+            }
+            let options = ["--pid", "--fork", "--mount-proc", "--kill-child", "--"];
+            words.extend(options.map(Into::into));
+        }
+        words.extend(self.wrapper.iter().cloned());
+        words.extend([probe().into(), "launch".into()]);
+        words.push("--new-session".into());
+        words.extend(self.launch.iter().cloned());
+        words.push("--".into());
+        words.extend(self.tracer.iter().cloned());
+        words.push(self.binary.clone().into());
+        words.extend(self.arguments.iter().cloned());
+        words
+    }
+
+    /// Starts it.
+    pub(crate) fn spawn(mut self) -> Running {
+        let words = self.words();
+        let mut command = Command::new(words.first().unwrap());
+        let _ = command.args(words.iter().skip(1));
+        if self.clear_environment {
+            let _ = command.env_clear();
+        }
+        for (name, value) in &self.environment {
+            let _ = match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
+        }
+        if let Some(directory) = &self.directory {
+            let _ = command.current_dir(directory);
+        }
+        let [input, output, error] = &mut self.streams;
+        let child = command
+            .stdin(input.take())
+            .stdout(output.take())
+            .stderr(error.take())
+            .spawn()
+            .unwrap();
+        Running::new(child, words, self.binary, self.as_pid_1, self.limit)
+    }
+
+    /// Runs it with standard input at its end, and waits until it ends by itself.
+    pub(crate) fn run(self) -> Output {
+        let mut running = self.spawn();
+        running.close_stdin();
+        running.wait()
+    }
+}

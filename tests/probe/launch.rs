@@ -1,0 +1,152 @@
+//! `launch [OPTION...] -- PROGRAM [ARGUMENT...]`: sets up what a process inherits and becomes the program.
+//! Everything that is not asked for is as a fresh process has it: no signal blocked, none ignored.
+
+use crate::{raw, signals};
+use anyhow::{Context, Result, bail, ensure};
+use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::stat::{Mode, umask};
+use nix::unistd::{Gid, Uid};
+use std::ffi::{CString, OsStr, OsString};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::process::{Command, Stdio};
+
+/// The highest signal number.
+const LAST: i32 = 64;
+
+pub(crate) fn run(arguments: &[OsString]) -> Result<u8> {
+    for signal in (1..=LAST).filter(|signal| !signals::is_uncatchable(*signal)) {
+        raw::set_disposition(signal, raw::Disposition::Default)?;
+    }
+    let mut mask = 0;
+    let mut closed = Vec::new();
+    let mut raised = Vec::new();
+    let mut user = None;
+    let mut name = None;
+    let mut has_arguments = true;
+    let mut environment: Vec<OsString> = std::env::vars_os()
+        .map(|(name, value)| [&name, OsStr::new("="), &value].into_iter().collect())
+        .collect();
+    let mut words = arguments.iter();
+    let mut next = || words.next().context("launch: an option without its value");
+    let program = loop {
+        let option = next()?;
+        match option.to_str().unwrap_or_default() {
+            "--" => break next()?,
+            "--block" => mask = signals::parse_mask(next()?)?,
+            "--ignore" => {
+                let ignored = signals::parse_mask(next()?)?;
+                for signal in (1..=LAST).filter(|signal| {
+                    ignored >> (signal - 1) & 1 == 1 && !signals::is_uncatchable(*signal)
+                }) {
+                    raw::set_disposition(signal, raw::Disposition::Ignore)?;
+                }
+            }
+            "--close" => closed.push(parse(next()?)?),
+            "--argv0" => name = Some(next()?),
+            "--no-arguments" => has_arguments = false,
+            "--env-clear" => environment.clear(),
+            "--env" => environment.push(next()?.clone()),
+            "--raise" => raised.push(signals::parse(next()?)?),
+            "--descriptor" => duplicate_input_as(parse(next()?)?)?,
+            "--umask" => {
+                let _ = umask(Mode::from_bits_truncate(parse(next()?)?));
+            }
+            "--nice" => nice(parse(next()?)?)?,
+            "--limit" => limit(next()?)?,
+            "--new-session" => drop(nix::unistd::setsid()?),
+            "--terminal" => become_foreground_of(next()?)?,
+            "--chroot" => {
+                nix::unistd::chroot(next()?.as_os_str())?;
+                nix::unistd::chdir("/")?;
+            }
+            "--no-new-privileges" => nix::sys::prctl::set_no_new_privs()?,
+            "--user" => user = Some(parse(next()?)?),
+            _ => bail!("launch: no option {}", option.display()),
+        }
+    };
+    if let Some(user) = user {
+        let (group, user) = (Gid::from_raw(user), Uid::from_raw(user));
+        nix::unistd::setgroups(&[])?;
+        nix::unistd::setresgid(group, group, group)?;
+        nix::unistd::setresuid(user, user, user)?;
+    }
+    let mut vector = Vec::new();
+    if has_arguments {
+        vector.push(c_string(name.unwrap_or(program))?);
+        for word in words {
+            vector.push(c_string(word)?);
+        }
+    }
+    let program = c_string(program)?;
+    let environment = environment
+        .iter()
+        .map(|entry| c_string(entry))
+        .collect::<Result<Vec<_>>>()?;
+    raw::set_signal_mask(mask)?;
+    for signal in raised {
+        // From another process: the init drops what it has sent itself.
+        let sent = Command::new(std::env::current_exe()?)
+            .args(["send", &std::process::id().to_string(), &signal.to_string()])
+            .stdout(Stdio::null())
+            .status()?;
+        ensure!(sent.success(), "launch: --raise");
+    }
+    for descriptor in closed {
+        nix::unistd::close::<i32>(descriptor)?;
+    }
+    let failure = nix::unistd::execve(&program, &vector, &environment);
+    failure
+        .map(|_| 0)
+        .with_context(|| format!("cannot execute {}", program.to_string_lossy()))
+}
+
+fn c_string(word: &OsStr) -> Result<CString> {
+    Ok(CString::new(word.to_owned().into_vec())?)
+}
+
+fn parse<T: std::str::FromStr>(word: &OsStr) -> Result<T> {
+    str::from_utf8(word.as_bytes())?
+        .parse()
+        .ok()
+        .with_context(|| format!("launch: {} is no number", word.display()))
+}
+
+/// `NAME=VALUE`: sets both limits.
+fn limit(word: &OsStr) -> Result<()> {
+    let (name, value) = word
+        .to_str()
+        .and_then(|word| word.split_once('='))
+        .context("launch: --limit NAME=VALUE")?;
+    let resource = match name {
+        "as" => Resource::RLIMIT_AS,
+        "core" => Resource::RLIMIT_CORE,
+        "fsize" => Resource::RLIMIT_FSIZE,
+        "nofile" => Resource::RLIMIT_NOFILE,
+        "nproc" => Resource::RLIMIT_NPROC,
+        "sigpending" => Resource::RLIMIT_SIGPENDING,
+        "stack" => Resource::RLIMIT_STACK,
+        _ => bail!("launch: no limit {name}"),
+    };
+    let value = value.parse()?;
+    Ok(setrlimit(resource, value, value)?)
+}
+
+/// Opens a terminal as the controlling one of a new session, whose foreground group this process is.
+fn become_foreground_of(path: &OsStr) -> Result<()> {
+    let _ = nix::unistd::setsid()?;
+    let terminal = std::fs::File::options().read(true).write(true).open(path)?;
+    nix::unistd::dup2_stdin(&terminal)?;
+    nix::unistd::dup2_stdout(&terminal)?;
+    Ok(nix::unistd::dup2_stderr(&terminal)?)
+}
+
+/// Makes the descriptor, or the next free one, a copy of standard input that the program inherits.
+fn duplicate_input_as(descriptor: i32) -> Result<()> {
+    let _ = nix::fcntl::fcntl(std::io::stdin(), nix::fcntl::F_DUPFD(descriptor))?;
+    Ok(())
+}
+
+/// Sets the nice value, which this process has at 0.
+fn nice(value: i32) -> Result<()> {
+    raw::set_nice(value).context("launch: --nice")
+}

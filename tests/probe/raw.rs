@@ -1,0 +1,140 @@
+//! System calls about signals by number: C libraries keep 32 and 33 to themselves and nix knows 1 to 31,
+//! but the kernel has 64, and an init has to forward them all.
+//!
+//! # Safety
+//! Every call here hands the kernel numbers and pointers to locals that outlive the call. None installs
+//! a handler, so no code runs in signal context. The only fork is of a process with one thread.
+
+#![expect(unsafe_code, reason = "no safe library offers signals above 31")]
+
+use std::io;
+use std::mem::size_of;
+use std::os::fd::{FromRawFd, OwnedFd};
+use std::ptr::null_mut;
+
+/// What a signal does when it is delivered.
+#[derive(Clone, Copy)]
+pub(crate) enum Disposition {
+    /// What signal(7) lists.
+    Default,
+    /// Nothing.
+    Ignore,
+}
+
+/// `struct sigaction` as the kernel has it on x86-64 and `AArch64`.
+#[repr(C)]
+struct KernelSigaction {
+    handler: usize,
+    flags: libc::c_ulong,
+    restorer: usize,
+    mask: u64,
+}
+
+fn check(result: libc::c_long) -> io::Result<libc::c_long> {
+    if result < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(result)
+    }
+}
+
+/// Sets the signal mask: bit n - 1 stands for signal n.
+pub(crate) fn set_signal_mask(mask: u64) -> io::Result<()> {
+    // SAFETY: the kernel reads eight bytes of `mask`, which lives until the call is over.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_rt_sigprocmask,
+            libc::SIG_SETMASK,
+            &raw const mask,
+            null_mut::<u64>(),
+            size_of::<u64>(),
+        )
+    };
+    check(result).map(drop)
+}
+
+/// Sets what a signal does.
+pub(crate) fn set_disposition(signal: i32, disposition: Disposition) -> io::Result<()> {
+    let action = KernelSigaction {
+        handler: match disposition {
+            Disposition::Default => libc::SIG_DFL,
+            Disposition::Ignore => libc::SIG_IGN,
+        },
+        flags: 0,
+        restorer: 0,
+        mask: 0,
+    };
+    // SAFETY: the kernel reads `action`, which lives until the call is over and names no handler.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_rt_sigaction,
+            signal,
+            &raw const action,
+            null_mut::<KernelSigaction>(),
+            size_of::<u64>(),
+        )
+    };
+    check(result).map(drop)
+}
+
+/// kill(2) with any number.
+pub(crate) fn kill(target: i32, signal: i32) -> io::Result<()> {
+    // SAFETY: two numbers and no memory.
+    let result = unsafe { libc::syscall(libc::SYS_kill, target, signal) };
+    check(result).map(drop)
+}
+
+/// sigqueue(3) with any number.
+pub(crate) fn queue(target: i32, signal: i32, value: usize) -> io::Result<()> {
+    let value = libc::sigval {
+        sival_ptr: std::ptr::without_provenance_mut(value),
+    };
+    // SAFETY: the value is a number that nobody takes for an address.
+    let result = unsafe { libc::sigqueue(target, signal, value) };
+    check(result.into()).map(drop)
+}
+
+/// signalfd(2) for the signals of the mask.
+pub(crate) fn signal_descriptor(mask: u64) -> io::Result<OwnedFd> {
+    // SAFETY: the kernel reads eight bytes of `mask`, which lives until the call is over.
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_signalfd4,
+            -1,
+            &raw const mask,
+            size_of::<u64>(),
+            libc::SFD_CLOEXEC,
+        )
+    };
+    let descriptor = i32::try_from(check(result)?).map_err(io::Error::other)?;
+    // SAFETY: the kernel has just opened this descriptor, and nobody else knows of it.
+    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
+}
+
+/// Leaves behind a process without a parent that exits at once.
+pub(crate) fn make_orphan() -> io::Result<()> {
+    // SAFETY: this process has one thread, and its children do nothing but fork and exit.
+    let child = unsafe { libc::fork() };
+    if check(child.into())? == 0 {
+        // SAFETY: as above.
+        let grandchild = unsafe { libc::fork() };
+        // SAFETY: ends the process at once, without anything of the parent's.
+        unsafe { libc::_exit(i32::from(grandchild < 0)) };
+    }
+    let mut status = 0;
+    // SAFETY: the kernel writes to `status`, which lives until the call is over.
+    let reaped = unsafe { libc::waitpid(child, &raw mut status, 0) };
+    let _ = check(reaped.into())?;
+    if status == 0 {
+        Ok(())
+    } else {
+        Err(io::Error::other("no grandchild"))
+    }
+}
+
+/// Sets this process's nice value.
+pub(crate) fn set_nice(value: i32) -> io::Result<()> {
+    // SAFETY: numbers and no memory.
+    let result = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, value) };
+    check(result.into()).map(drop)
+}
