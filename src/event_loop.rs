@@ -70,9 +70,9 @@ impl<'a> EventLoop<'a> {
         }
     }
 
-    #[inline(never)]
     /// Runs until the supervisor ends it, and returns the exit status. `missed` is a signal that came
     /// before the loop could see it.
+    #[inline(never)]
     pub fn run(&mut self, missed: Option<Signal>) -> u8 {
         let mut supervisor = Supervisor::new(
             self.options,

@@ -13,12 +13,12 @@
 //! - *Decisions* are pure, without system call, clock or global: `supervisor`, `options`,
 //!   `path_search`, `proc_files`, `messages`, `text`, and the
 //!   texts themselves, `prose` and `packed`.
-//! - *Values* bear the names of POSIX: `posix`.
+//! - *Values* bear the names of POSIX: `posix`. They know `text` and the texts, and nothing else.
 //! - *The kernel's door* is `sys`; beside it only the binary's own `entry` is unsafe.
 //!
 //! # Invariants
 //! - All signals are blocked from the first system call to the last; they are waited for, never
-//!   handled.
+//!   handled. One stop signal is let through for the moment in which the init stops with its main child.
 //! - No heap, no global, no `core::fmt`, and no path to a panic: a release build with one does not link.
 //! - Before the main child runs, every failure is fatal, typed and said once; after it, none is.
 //! - Nothing points up: `init -> spawn, event_loop -> terminal, process_table, log -> sys, decisions
