@@ -639,24 +639,6 @@ pub fn read_directory(directory: Descriptor, buffer: &mut [u8]) -> Result<usize>
     })
 }
 
-/// Reads where a symbolic link leads: readlinkat(2). Returns how many bytes there were.
-///
-/// # Errors
-/// Those of the manual page.
-pub fn readlink(path: &[u8], buffer: &mut [u8]) -> Result<usize> {
-    let start = register(libc::AT_FDCWD);
-    // SAFETY: the path is null-terminated; the kernel writes at most as many bytes as the buffer has.
-    taken(unsafe {
-        syscall!(
-            Sysno::readlinkat,
-            start,
-            c_string(path),
-            buffer.as_mut_ptr(),
-            buffer.len()
-        )
-    })
-}
-
 /// Writes as much as goes: write(2). Returns how many bytes went.
 ///
 /// # Errors

@@ -137,22 +137,25 @@ impl Foreground {
     /// Takes the foreground back if it was given away and is still the main child's, or nobody's.
     #[inline(never)]
     pub fn take_back(&mut self, child: Pid) {
+        if !core::mem::take(&mut self.given) {
+            return;
+        }
         let terminal = Terminal::find();
-        if core::mem::take(&mut self.given)
-            && (terminal.group == Ok(Some(child)) || terminal.is_nobodys())
+        if (terminal.group == Ok(Some(child)) || terminal.is_nobodys())
             && let Some(own) = sys::getpgrp()
         {
             let _ = terminal.give_to(own);
         }
     }
 
-    /// Gives the foreground to the main child if the init's group has it, or a group that is gone.
+    /// Gives the foreground to the main child if the init's group has it, or a group that is gone, and
+    /// returns whether it did.
     #[inline(never)]
-    fn give(&mut self, child: Pid) {
+    fn give(&mut self, child: Pid) -> bool {
         let terminal = Terminal::find();
-        if terminal.is_ours() || terminal.is_nobodys() {
-            self.given = terminal.give_to(child);
-        }
+        let given = (terminal.is_ours() || terminal.is_nobodys()) && terminal.give_to(child);
+        self.given |= given;
+        given
     }
 
     /// After a terminal stopped the main child: stops the init's group with the same signal, waits to be
@@ -163,10 +166,7 @@ impl Foreground {
     /// it would only be stopped again because it wants a terminal that is another group's.
     pub fn stop_with(&mut self, own: Pid, child: Pid, signal: Signal) -> bool {
         let wants_terminal = signal != Signal::TSTP;
-        if wants_terminal {
-            self.give(child);
-        }
-        let mut resume = self.given && wants_terminal;
+        let mut resume = wants_terminal && self.give(child);
         if !resume {
             self.take_back(child);
             // As a key does, to all of the group; PID 1 may be in one of another namespace.
@@ -177,8 +177,7 @@ impl Foreground {
             // The SIGCONT that ended the stop is pending and is forwarded to the group right below.
             let was_stopped =
                 sys::wait_for_signal(SignalSet::only(Signal::CONT), Some(Milliseconds(0))).is_ok();
-            self.give(child);
-            resume = was_stopped || self.given || !wants_terminal;
+            resume = self.give(child) || was_stopped || !wants_terminal;
         }
         resume && sys::kill(Recipient::Group(child), Some(Signal::CONT)).is_ok()
     }

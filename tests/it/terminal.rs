@@ -5,7 +5,9 @@ use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
 use crate::harness::pty::{PROMPT, Session, Start};
-use crate::harness::{ProcStatus, peer, probe, processes, program, require, require_namespaces};
+use crate::harness::{
+    ProcStatus, children_of, peer, probe, processes, program, require, require_namespaces,
+};
 
 /// ^C, ^Z, ^S and ^Q.
 const INTERRUPT: &str = "\x03";
@@ -492,6 +494,34 @@ fn a_background_app_that_reads_the_terminal_waits_for_fg() {
         session.line("echo status=$?");
         session.expect("status=0\n");
     }
+}
+
+/// Contract 5.2: an app of PID 1 that wants a terminal which another group has cannot be helped by being
+/// resumed: it would stop again at once, and so on without end.
+#[test]
+fn an_app_that_wants_the_terminal_of_another_group_is_left_stopped() {
+    let python = program("python3").is_some();
+    if !require_namespaces() || !require("terminal-programs", python, "python3 is not installed") {
+        return;
+    }
+    let other = "import os, signal, time; signal.signal(signal.SIGTTOU, signal.SIG_IGN); r, w = os.pipe(); \
+                 os.fork() or [os.setpgid(0, 0), os.tcsetpgrp(0, os.getpid()), os.write(w, b\"x\"), time.sleep(999)]; \
+                 os.read(r, 1); os.read(0, 1)";
+    let options: Vec<&str> = namespace().collect();
+    let options = options.join(" ");
+    let mut session = sh(&format!("{options} \"$INIT\" python3 -c '{other}'"));
+    let init = session.process("pidling");
+    session.eventually("the app has started", |_| !children_of(init).is_empty());
+    let app = children_of(init)[0].pid;
+    let mut switches = 0;
+    session.eventually("the app is stopped and the init asleep", |_| {
+        let before = std::mem::replace(
+            &mut switches,
+            status(init).number("voluntary_ctxt_switches"),
+        );
+        std::thread::sleep(std::time::Duration::from_millis(100));
+        is_stopped(app) && before == switches
+    });
 }
 
 /// Contract 2.2: also where the process groups of shell and init have no number in the init's namespace.
