@@ -13,7 +13,8 @@ use crate::supervisor::{Asked, Killer, Origin, Steps, Supervisor};
 use crate::sys::{self, Code, Received, Recipient};
 use crate::terminal::Foreground;
 
-/// How many children are reaped between two looks at the pending signals (contract 3.7).
+/// How many children are reaped between two looks at the pending signals (contract 3.7), and how many
+/// signals are received between two looks at the children and the clock.
 const BATCH: u8 = 32;
 
 /// How often to ask for processes that are no descendants of PID 1 although they are in its
@@ -37,6 +38,8 @@ pub struct EventLoop<'a> {
     unreaped: bool,
     /// Reaps left until the next look at the pending signals.
     batch: u8,
+    /// Signals received, modulo 256.
+    signals: u8,
     /// The init has no children, but is not alone in its namespace.
     strangers: bool,
 }
@@ -66,6 +69,7 @@ impl<'a> EventLoop<'a> {
             // They may have died before the init was there to block SIGCHLD.
             unreaped: true,
             batch: BATCH,
+            signals: 0,
             strangers: false,
         }
     }
@@ -86,7 +90,7 @@ impl<'a> EventLoop<'a> {
                 return status;
             }
             if self.unreaped && self.batch > 0 {
-                self.reap(&mut supervisor);
+                self.reap(None, &mut supervisor);
             } else {
                 self.look(&mut supervisor);
             }
@@ -107,34 +111,48 @@ impl<'a> EventLoop<'a> {
             }
             timeout = Some(length);
         }
-        match sys::wait_for_signal(signals, timeout) {
+        let is_due = match sys::wait_for_signal(signals, timeout) {
             Ok(Received {
                 signal: Signal::CHLD,
+                sender,
                 ..
-            }) => self.unreaped = true,
-            Ok(received) => supervisor.received(received.signal, &self.origin(&received), self),
+            }) => {
+                self.unreaped = true;
+                // The kernel finds a child that is named without a walk along all of them.
+                self.reap(Pid::new(sender.pid), supervisor);
+                false
+            }
+            Ok(received) => {
+                supervisor.received(received.signal, &self.origin(&received), self);
+                // In a storm, one reap for each signal; in a flood, all else after each batch of signals.
+                self.batch = self.batch.max(1);
+                self.signals = self.signals.wrapping_add(1);
+                self.signals.is_multiple_of(BATCH)
+            }
             Err(error) => {
-                if self.batch == 0 {
-                    self.batch = BATCH;
-                } else if !matches!(error, Errno::EAGAIN | Errno::EINTR) {
+                if !matches!(error, Errno::EAGAIN | Errno::EINTR) {
                     sys::sleep(PAUSE_AFTER_ERROR);
                 }
-                self.unreaped = true;
-                supervisor.woken(self);
+                true
             }
+        };
+        if is_due {
+            self.batch = BATCH;
+            self.unreaped = true;
+            supervisor.woken(self);
         }
     }
 
-    /// Reaps one child, if there is one to be reaped.
+    /// Reaps this child or any, if it is there to be reaped.
     #[inline(never)]
-    fn reap(&mut self, supervisor: &mut Supervisor<'_>) {
-        let result = sys::wait();
+    fn reap(&mut self, child: Option<Pid>, supervisor: &mut Supervisor<'_>) {
+        let result = sys::wait(child);
         if let Ok((Some(pid), status)) = result {
             self.batch = self.batch.saturating_sub(1);
             return supervisor.changed(pid, WaitStatus::from_raw(status), self);
         }
-        self.unreaped = false;
-        if supervisor.waits_for_rest() && result == Err(Errno::ECHILD) {
+        self.unreaped = child.is_some();
+        if !self.unreaped && supervisor.waits_for_rest() && result == Err(Errno::ECHILD) {
             self.strangers =
                 self.own() == Pid::INIT && sys::kill(Recipient::Everyone, None).is_ok();
             if !self.strangers {

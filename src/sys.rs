@@ -275,20 +275,19 @@ pub fn execve(path: &[u8], arguments: &Vector, first: usize, environment: &Vecto
     taken(result).err().unwrap_or(Errno::ENOEXEC)
 }
 
-/// Reaps a dead child, or tells of a stopped one, without waiting: wait4(2) with `WNOHANG`,
+/// Reaps this child, or any dead one, or tells of a stopped one, without waiting: wait4(2) with `WNOHANG`,
 /// `WUNTRACED` and `__WALL`, as a child may have been cloned to end with another signal than SIGCHLD.
 /// Returns which, and its raw wait status.
 ///
 /// # Errors
-/// ECHILD where there is no child. No process means that there is one and nothing happened to it.
-pub fn wait() -> Result<(Option<Pid>, i32)> {
+/// ECHILD where there is no such child. No process means that there is one and nothing happened to it.
+pub fn wait(child: Option<Pid>) -> Result<(Option<Pid>, i32)> {
     let mut status = 0_i32;
     let flags = register(libc::WNOHANG | libc::WUNTRACED | libc::__WALL);
     let no_usage = ptr::null::<libc::rusage>();
-    let anybody = register(-1);
+    let child = register(child.map_or(-1, Pid::number));
     // SAFETY: the kernel writes one int to `status` and nothing to a null pointer.
-    let found =
-        taken(unsafe { syscall!(Sysno::wait4, anybody, &raw mut status, flags, no_usage) })?;
+    let found = taken(unsafe { syscall!(Sysno::wait4, child, &raw mut status, flags, no_usage) })?;
     Ok((Pid::new(to_int(found)), status))
 }
 

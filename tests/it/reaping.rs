@@ -300,15 +300,83 @@ fn at_most_32_reaps_happen_between_two_looks_at_the_signals() {
     let text = std::fs::read_to_string(&log).unwrap();
     std::fs::remove_file(&log).unwrap();
     assert!(waiting > 100, "only {waiting} zombies were waiting");
-    let mut reaps = 0;
-    let mut most = 0;
-    for line in text.lines() {
-        if line.starts_with("rt_sigtimedwait(") {
-            reaps = 0;
-        } else if line.starts_with("wait4(") && !line.ends_with("= 0") && !line.contains("= -1 ") {
-            reaps += 1;
-            most = most.max(reaps);
+    let is_reap = |line: &str| line.starts_with("wait4(") && line.contains("WIFEXITED");
+    let most = longest_run(&text, is_reap, |line| line.starts_with("rt_sigtimedwait("));
+    assert!((2..=32).contains(&most), "{most} reaps in a row:\n{text}");
+}
+
+/// How many lines for which `counts` holds come after each other at most, with none between for which
+/// `ends` does.
+fn longest_run(text: &str, counts: impl Fn(&str) -> bool, ends: impl Fn(&str) -> bool) -> usize {
+    let runs = text.lines().scan(0, |run, line| {
+        *run = if ends(line) {
+            0
+        } else {
+            *run + usize::from(counts(line))
+        };
+        Some(*run)
+    });
+    runs.max().unwrap_or(0)
+}
+
+/// The kernel hands out the signal of the lowest number first, signal(7): as long as one below SIGCHLD is
+/// sent again and again, no death shows.
+#[test]
+fn a_flood_of_signals_does_not_hold_the_reaping_back() {
+    if !require_strace() {
+        return;
+    }
+    let log = std::env::temp_dir().join(format!("pidling-flood-{}", std::process::id()));
+    let mut running = Init::new()
+        .traced(["-e", "trace=wait4,rt_sigtimedwait", "-o"])
+        .traced([&log])
+        .probe(["report", "--count", "200"])
+        .spawn();
+    let _ = running.wait_line("ready");
+    for _ in 0..200 {
+        running.signal(40);
+    }
+    running.wait().expect_status(0);
+    let text = std::fs::read_to_string(&log).unwrap();
+    std::fs::remove_file(&log).unwrap();
+    let received = |line: &str| line.contains("si_code=SI_USER");
+    assert_eq!(text.lines().filter(|line| received(line)).count(), 200);
+    let most = longest_run(&text, received, |line| line.starts_with("wait4("));
+    assert!((2..=32).contains(&most), "{most} signals in a row:\n{text}");
+}
+
+/// Beside 5,000 others that live, a child that died is found by the process id in SIGCHLD. What SIGCHLD does
+/// not name, because there were several, is found as well: one look at all children for each SIGCHLD.
+#[test]
+fn a_death_costs_one_look_at_all_children() {
+    if !require_strace() {
+        return;
+    }
+    let log = std::env::temp_dir().join(format!("pidling-looks-{}", std::process::id()));
+    let script = "for i in 1 2 3; do (exit 0 & exec sleep 0) ; done; exit 4";
+    let running = Init::new()
+        .traced(["-e", "trace=wait4,rt_sigtimedwait", "-o"])
+        .traced([&log])
+        .args(["--", "bash", "-c", script])
+        .spawn();
+    running.wait().expect_status(4);
+    let text = std::fs::read_to_string(&log).unwrap();
+    std::fs::remove_file(&log).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    let mut named = 0;
+    for pair in lines.windows(2) {
+        let [signal, next] = pair else { unreachable!() };
+        if let Some((_, pid)) = signal.split_once("si_code=CLD_EXITED, si_pid=") {
+            let pid = pid.split(',').next().unwrap();
+            assert!(next.starts_with(&format!("wait4({pid}, ")), "{text}");
+            named += 1;
         }
     }
-    assert!((2..=32).contains(&most), "{most} reaps in a row:\n{text}");
+    assert!(named > 0, "{text}");
+    let in_vain = |line: &str| line.starts_with("wait4(-1, ") && line.ends_with("= 0");
+    assert_eq!(
+        longest_run(&text, in_vain, |line| line.contains("SIGCHLD")),
+        1,
+        "{text}"
+    );
 }
