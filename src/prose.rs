@@ -3,8 +3,21 @@
 //! The build packs these texts (`src/entry/build.rs`), and the binary holds nothing but the packed bytes.
 //! Nothing in here may therefore refer to the rest of the crate.
 
+/// How much a message matters; a log shows what is at or above its own level.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// The init cannot do what it was asked to.
+    Error,
+    /// Something its user should know of; the default.
+    Warning,
+    /// The life of the main child (`-v`).
+    Info,
+    /// Every reap and every ignored error (`-vv`).
+    Debug,
+}
+
 macro_rules! vocabulary {
-    ($($(#[$doc:meta])* $name:ident: $level:literal, $template:literal;)*) => {
+    ($($(#[$doc:meta])* $name:ident: $level:ident, $template:literal;)*) => {
         /// Something the init can say.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[repr(u8)]
@@ -12,8 +25,8 @@ macro_rules! vocabulary {
             $($(#[$doc])* $name),*
         }
 
-        /// The first letters of the messages' levels, in their order.
-        pub const LEVELS: &[u8] = concat!($($level),*).as_bytes();
+        /// The messages' levels in their order.
+        pub const LEVELS: &[Level] = &[$(Level::$level),*];
 
         /// The messages' templates in their order, one a line: `event|words with {fields}`.
         pub const TEMPLATES: &str = concat!($($template, "\n"),*);
@@ -22,79 +35,79 @@ macro_rules! vocabulary {
 
 vocabulary! {
     /// The main child runs.
-    Started: "I", "started|started {command} as process {pid}";
+    Started: Info, "started|started {command} as process {pid}";
     /// A signal was sent on to the main child.
-    Forwarded: "I", "signal_forwarded|forwarded {signal} to process {pid}";
+    Forwarded: Info, "signal_forwarded|forwarded {signal} to process {pid}";
     /// A signal was sent on to the main child's process group.
-    ForwardedToGroup: "I", "signal_forwarded|forwarded {signal} to process group {group}";
+    ForwardedToGroup: Info, "signal_forwarded|forwarded {signal} to process group {group}";
     /// A signal went nowhere: rewritten to 0, caused by the init itself, or its target is dead.
-    Dropped: "D", "signal_dropped|dropped {signal}: {reason}";
+    Dropped: Debug, "signal_dropped|dropped {signal}: {reason}";
     /// The first stop signal came.
-    ShutdownBegan: "I", "shutdown_began|shutdown began with {signal}";
+    ShutdownBegan: Info, "shutdown_began|shutdown began with {signal}";
     /// The first stop signal is held back.
-    StopDelayed: "I", "stop_delayed|holding {signal} back for {delay_ms}";
+    StopDelayed: Info, "stop_delayed|holding {signal} back for {delay_ms}";
     /// The main child is dead and the rest was asked to end.
-    RestSignalled: "I", "rest_signalled|sent {signal} to the rest, processes: {processes}";
+    RestSignalled: Info, "rest_signalled|sent {signal} to the rest, processes: {processes}";
     /// The same, where one system call reaches them all and nobody counts.
-    RestAllSignalled: "I", "rest_signalled|sent {signal} to the rest";
+    RestAllSignalled: Info, "rest_signalled|sent {signal} to the rest";
     /// A process that the coming SIGKILL will end.
-    Survivor: "W", "survivor|still here: process {pid} ({name}), state {state}, {disposition} {signal}";
+    Survivor: Warning, "survivor|still here: process {pid} ({name}), state {state}, {disposition} {signal}";
     /// Survivors beyond those listed.
-    MoreSurvivors: "W", "more_survivors|still here: {processes} more";
+    MoreSurvivors: Warning, "more_survivors|still here: {processes} more";
     /// No list of survivors.
-    SurvivorsUnknown: "W", "survivors_unknown|cannot look for survivors: {error}";
+    SurvivorsUnknown: Warning, "survivors_unknown|cannot look for survivors: {error}";
     /// The deadline passed.
-    Killed: "W", "killed|sent SIGKILL to all that is left, {elapsed_ms} after the shutdown began";
+    Killed: Warning, "killed|sent SIGKILL to all that is left, {elapsed_ms} after the shutdown began";
     /// Some processes outlived SIGKILL, for as long as the init waits.
-    Unkillable: "W", "unkillable|ending in spite of processes that outlived SIGKILL for {elapsed_ms}";
+    Unkillable: Warning, "unkillable|ending in spite of processes that outlived SIGKILL for {elapsed_ms}";
     /// The main child called exit.
-    ChildExited: "I", "main_child_ended|main child {pid} exited with status {status}";
+    ChildExited: Info, "main_child_ended|main child {pid} exited with status {status}";
     /// A signal killed the main child.
-    ChildKilled: "I", "main_child_ended|main child {pid} was killed by {signal}";
+    ChildKilled: Info, "main_child_ended|main child {pid} was killed by {signal}";
     /// Who killed the main child with SIGKILL, where that is all that can be known.
-    SigkillExplained: "W", "sigkill_explained|main child {pid} was killed with SIGKILL {killer}";
+    SigkillExplained: Warning, "sigkill_explained|main child {pid} was killed with SIGKILL {killer}";
     /// The same, where the kernel counts the processes of the control group that it killed for want of memory.
-    SigkillCounted: "W", "sigkill_explained|main child {pid} was killed with SIGKILL {killer}; out-of-memory kills of its cgroup so far: {oom_kill}";
+    SigkillCounted: Warning, "sigkill_explained|main child {pid} was killed with SIGKILL {killer}; out-of-memory kills of its cgroup so far: {oom_kill}";
     /// The same, where that count cannot be read.
-    SigkillUncounted: "W", "sigkill_explained|main child {pid} was killed with SIGKILL {killer}; the out-of-memory kills of its cgroup cannot be read";
+    SigkillUncounted: Warning, "sigkill_explained|main child {pid} was killed with SIGKILL {killer}; the out-of-memory kills of its cgroup cannot be read";
     /// How long the shutdown took.
-    ShutdownTook: "I", "shutdown_took|shutdown took {elapsed_ms}";
+    ShutdownTook: Info, "shutdown_took|shutdown took {elapsed_ms}";
     /// The init's last words.
-    Exit: "I", "exit|exiting with status {status}";
+    Exit: Info, "exit|exiting with status {status}";
     /// `-w`, in tini's words.
-    ReapedWarning: "W", "reaped|Reaped zombie process with pid={pid}";
+    ReapedWarning: Warning, "reaped|Reaped zombie process with pid={pid}";
     /// A process that is not the main child was reaped.
-    Reaped: "D", "reaped|reaped process {pid}";
+    Reaped: Debug, "reaped|reaped process {pid}";
     /// A terminal stopped the main child; the init stops too, if a shell above can resume it.
-    ChildStopped: "D", "main_child_stopped|main child {pid} was stopped by {signal}";
+    ChildStopped: Debug, "main_child_stopped|main child {pid} was stopped by {signal}";
     /// The main child runs again.
-    ChildResumed: "D", "main_child_resumed|resumed the process group of main child {pid}";
+    ChildResumed: Debug, "main_child_resumed|resumed the process group of main child {pid}";
     /// The pause process runs.
-    Paused: "I", "paused|waiting for SIGTERM or SIGINT";
+    Paused: Info, "paused|waiting for SIGTERM or SIGINT";
     /// A failure that changes nothing.
-    Ignored: "D", "error_ignored|{call} failed, which is harmless: {error}";
+    Ignored: Debug, "error_ignored|{call} failed, which is harmless: {error}";
     /// execve(2) failed.
-    ExecFailed: "E", "exec_failed|cannot execute {command}: {error}";
+    ExecFailed: Error, "exec_failed|cannot execute {command}: {error}";
     /// What comes before execve(2) failed.
-    StartFailed: "E", "start_failed|cannot create a {step} for {command}: {error}";
+    StartFailed: Error, "start_failed|cannot create a {step} for {command}: {error}";
     /// Asked-for output went nowhere.
-    OutputFailed: "E", "output_failed|cannot write to standard output: {error}";
+    OutputFailed: Error, "output_failed|cannot write to standard output: {error}";
     /// An option that does not exist.
-    UnknownOption: "E", "usage_error|{source}: unknown option '{word}', the nearest is '{option}'; try --help";
+    UnknownOption: Error, "usage_error|{source}: unknown option '{word}', the nearest is '{option}'; try --help";
     /// An option's value is missing.
-    MissingValue: "E", "usage_error|{source}: no value after '{word}', {option} expects {expected}; try --help";
+    MissingValue: Error, "usage_error|{source}: no value after '{word}', {option} expects {expected}; try --help";
     /// An option's value is wrong.
-    BadValue: "E", "usage_error|{source}: bad value '{word}', {option} expects {expected}; try --help";
+    BadValue: Error, "usage_error|{source}: bad value '{word}', {option} expects {expected}; try --help";
     /// A value for an option without one.
-    UnwantedValue: "E", "usage_error|{source}: unwanted value '{word}', {option} takes none; try --help";
+    UnwantedValue: Error, "usage_error|{source}: unwanted value '{word}', {option} takes none; try --help";
     /// A word in a variable that is no option.
-    NotAnOption: "E", "usage_error|{source}: unwanted word '{word}', expected options only; try --help";
+    NotAnOption: Error, "usage_error|{source}: unwanted word '{word}', expected options only; try --help";
     /// A command together with --pause.
-    UnwantedCommand: "E", "usage_error|{source}: unwanted command '{word}', --pause takes none; try --help";
+    UnwantedCommand: Error, "usage_error|{source}: unwanted command '{word}', --pause takes none; try --help";
     /// The deadline would pass during the delay.
-    GraceTooShort: "E", "usage_error|{source}: --grace-period expects more than --stop-delay; try --help";
+    GraceTooShort: Error, "usage_error|{source}: --grace-period expects more than --stop-delay; try --help";
     /// Nothing to run.
-    NoCommand: "E", "usage_error|{source}: no command, expected COMMAND [ARG...]; try --help";
+    NoCommand: Error, "usage_error|{source}: no command, expected COMMAND [ARG...]; try --help";
 }
 
 /// How lines begin. As text, by level; as JSON, before the time and, by level, after it; and before the
