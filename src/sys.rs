@@ -188,8 +188,8 @@ pub fn spawn<T>(child: fn(&mut T) -> !, plan: &mut T) -> Result<Pid> {
 pub struct Vector {
     /// All entries and the null pointer behind them.
     slots: &'static [Cell<*const u8>],
-    /// Whether an entry is replaced by a string that does not live as long as the process.
-    lent: Cell<bool>,
+    /// Whether an entry was replaced by a string that may not live as long as the process.
+    replaced: Cell<bool>,
 }
 
 impl Vector {
@@ -215,15 +215,15 @@ impl Vector {
         let slots = unsafe { core::slice::from_raw_parts(first.cast(), count) };
         Self {
             slots,
-            lent: Cell::new(false),
+            replaced: Cell::new(false),
         }
     }
 
-    /// The string at `index` without its null byte; `None` past the end, and within [`Self::with`].
+    /// The string at `index` without its null byte; `None` past the end, and after [`Self::replace`].
     #[must_use]
     pub fn get(&self, index: usize) -> Option<&[u8]> {
         let start = self.slots.get(index)?.get();
-        if start.is_null() || self.lent.get() {
+        if start.is_null() || self.replaced.get() {
             return None;
         }
         let mut length = 0;
@@ -240,20 +240,15 @@ impl Vector {
         Some(unsafe { core::slice::from_raw_parts(start, length) })
     }
 
-    /// Does `action` while the entry at `index`, if there is one, is `word`, which ends with a null byte.
-    #[inline(never)]
-    pub fn with<T>(&self, index: usize, word: &[u8], action: &mut dyn FnMut() -> T) -> T {
-        let unused = Cell::new(ptr::null());
-        let slot = self.slots.get(index).unwrap_or(&unused);
-        let old = slot.get();
-        if !old.is_null() {
+    /// Puts `word`, which ends with a null byte, in the place of the entry at `index`, if there is one. As it
+    /// need not live as long as the process, nothing but execve(2) reads any entry from then on.
+    pub fn replace(&self, index: usize, word: &[u8]) {
+        if let Some(slot) = self.slots.get(index)
+            && !slot.get().is_null()
+        {
+            self.replaced.set(true);
             slot.set(c_string(word));
         }
-        let lent = self.lent.replace(true);
-        let result = action();
-        self.lent.set(lent);
-        slot.set(old);
-        result
     }
 
     /// All strings in their order.
@@ -263,14 +258,15 @@ impl Vector {
 }
 
 /// Replaces this process by the program in the file `path`, with the arguments from index `first` on,
-/// execve(2); returns only to say why not.
+/// execve(2); returns only to say why not. Entries that were replaced by words that are gone by now are what
+/// happens to be in their place.
 #[inline(never)]
 #[must_use]
 pub fn execve(path: &[u8], arguments: &Vector, first: usize, environment: &Vector) -> Errno {
     let arguments = arguments.slots.get(first..).unwrap_or_default().as_ptr();
     let environment = environment.slots.as_ptr();
-    // SAFETY: the path is null-terminated; both arrays hold null-terminated strings up to a null pointer:
-    // the kernel's own ones, or substitutes that outlive this call.
+    // SAFETY: the path is null-terminated; both arrays hold pointers up to a null pointer. The kernel only reads
+    // the strings there, and refuses those that it cannot read.
     let result = unsafe { syscall!(Sysno::execve, c_string(path), arguments, environment) };
     taken(result).err().unwrap_or(Errno::ENOEXEC)
 }
