@@ -141,9 +141,9 @@ mod tests {
         check(
             "x",
             "/a:/b",
-            &[Errno(libc::E2BIG)],
+            &[Errno::new(libc::E2BIG).unwrap()],
             &["/a/x"],
-            Errno(libc::E2BIG),
+            Errno::new(libc::E2BIG).unwrap(),
         );
     }
 

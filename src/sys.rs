@@ -32,15 +32,14 @@ const SIGSET_SIZE: usize = size_of::<SignalSet>();
 
 /// What a call returned. None of those here returns an address, so every negative number is an error.
 fn taken(result: usize) -> Result<usize> {
-    if result.cast_signed() < 0 {
-        Err(Errno(to_int(result).wrapping_neg()))
-    } else {
-        Ok(result)
-    }
+    done(result).map(|()| result)
 }
 
 fn done(result: usize) -> Result<()> {
-    taken(result).map(|_| ())
+    match Errno::new(to_int(result).min(0).wrapping_neg()) {
+        Some(errno) => Err(errno),
+        None => Ok(()),
+    }
 }
 
 /// The address of a string that ends with a null byte, as all paths here do; of an empty one if it does
@@ -557,7 +556,7 @@ fn ppoll(descriptors: &mut [libc::pollfd], timeout: Milliseconds) -> Result<()> 
 
 /// A file descriptor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Descriptor(usize);
+pub struct Descriptor(i32);
 
 impl Descriptor {
     /// Standard input.
@@ -599,13 +598,13 @@ pub fn open(path: &[u8], how: Open) -> Result<Descriptor> {
             register(flags)
         )
     })
-    .map(Descriptor)
+    .map(|file| Descriptor(to_int(file)))
 }
 
 /// Closes a descriptor: close(2).
 pub fn close(file: Descriptor) {
     // SAFETY: the descriptor came from open, whose callers keep no copy.
-    let result = unsafe { syscall!(Sysno::close, file.0) };
+    let result = unsafe { syscall!(Sysno::close, register(file.0)) };
     // There is nothing to do about a failure: Linux frees the descriptor all the same.
     let _ = result;
 }
@@ -616,7 +615,14 @@ pub fn close(file: Descriptor) {
 /// Those of the manual page.
 pub fn read(file: Descriptor, buffer: &mut [u8]) -> Result<usize> {
     // SAFETY: the kernel writes at most as many bytes as the buffer has.
-    taken(unsafe { syscall!(Sysno::read, file.0, buffer.as_mut_ptr(), buffer.len()) })
+    taken(unsafe {
+        syscall!(
+            Sysno::read,
+            register(file.0),
+            buffer.as_mut_ptr(),
+            buffer.len()
+        )
+    })
 }
 
 /// Reads the next records of a directory: getdents64(2). Returns how many bytes there were, 0 at the end.
@@ -628,7 +634,7 @@ pub fn read_directory(directory: Descriptor, buffer: &mut [u8]) -> Result<usize>
     taken(unsafe {
         syscall!(
             Sysno::getdents64,
-            directory.0,
+            register(directory.0),
             buffer.as_mut_ptr(),
             buffer.len()
         )
@@ -641,7 +647,7 @@ pub fn read_directory(directory: Descriptor, buffer: &mut [u8]) -> Result<usize>
 /// Those of the manual page.
 pub fn write(file: Descriptor, bytes: &[u8]) -> Result<usize> {
     // SAFETY: the kernel reads as many bytes as there are.
-    taken(unsafe { syscall!(Sysno::write, file.0, bytes.as_ptr(), bytes.len()) })
+    taken(unsafe { syscall!(Sysno::write, register(file.0), bytes.as_ptr(), bytes.len()) })
 }
 
 /// Writes as much as goes without waiting: pwritev2(2) with `RWF_NOWAIT`.
@@ -659,7 +665,7 @@ pub fn write_without_waiting(file: Descriptor, bytes: &[u8]) -> Result<usize> {
     taken(unsafe {
         syscall!(
             Sysno::pwritev2,
-            file.0,
+            register(file.0),
             &raw const vector,
             1,
             here,
@@ -672,7 +678,7 @@ pub fn write_without_waiting(file: Descriptor, bytes: &[u8]) -> Result<usize> {
 /// Whether something could be written now, without an error to be expected: ppoll(2).
 #[must_use]
 pub fn is_writable(file: Descriptor) -> bool {
-    let fd = to_int(file.0);
+    let fd = file.0;
     let mut descriptors = [libc::pollfd {
         fd,
         events: libc::POLLOUT,
@@ -692,7 +698,14 @@ pub fn is_writable(file: Descriptor) -> bool {
 pub fn tcgetpgrp(terminal: Descriptor) -> Result<Option<Pid>> {
     let mut group = 0_i32;
     // SAFETY: TIOCGPGRP writes one pid_t.
-    done(unsafe { syscall!(Sysno::ioctl, terminal.0, libc::TIOCGPGRP, &raw mut group) })?;
+    done(unsafe {
+        syscall!(
+            Sysno::ioctl,
+            register(terminal.0),
+            libc::TIOCGPGRP,
+            &raw mut group
+        )
+    })?;
     Ok(Pid::new(group))
 }
 
@@ -703,7 +716,14 @@ pub fn tcgetpgrp(terminal: Descriptor) -> Result<Option<Pid>> {
 pub fn tcsetpgrp(terminal: Descriptor, group: Pid) -> Result<()> {
     let group = group.number();
     // SAFETY: TIOCSPGRP reads one pid_t.
-    done(unsafe { syscall!(Sysno::ioctl, terminal.0, libc::TIOCSPGRP, &raw const group) })
+    done(unsafe {
+        syscall!(
+            Sysno::ioctl,
+            register(terminal.0),
+            libc::TIOCSPGRP,
+            &raw const group
+        )
+    })
 }
 
 /// Gives up the controlling terminal: ioctl(2), TIOCNOTTY. From a session leader it takes it from the
@@ -714,7 +734,7 @@ pub fn tcsetpgrp(terminal: Descriptor, group: Pid) -> Result<()> {
 #[inline(never)]
 pub fn release_terminal(terminal: Descriptor) -> Result<()> {
     // SAFETY: TIOCNOTTY takes nothing.
-    done(unsafe { syscall!(Sysno::ioctl, terminal.0, libc::TIOCNOTTY, 0) })
+    done(unsafe { syscall!(Sysno::ioctl, register(terminal.0), libc::TIOCNOTTY, 0) })
 }
 
 /// Makes a terminal the controlling one of this process's session: ioctl(2), TIOCSCTTY.
@@ -723,7 +743,7 @@ pub fn release_terminal(terminal: Descriptor) -> Result<()> {
 /// EPERM where this process leads no session, or the terminal controls another one.
 pub fn acquire_terminal(terminal: Descriptor) -> Result<()> {
     // SAFETY: TIOCSCTTY takes a number.
-    done(unsafe { syscall!(Sysno::ioctl, terminal.0, libc::TIOCSCTTY, 0) })
+    done(unsafe { syscall!(Sysno::ioctl, register(terminal.0), libc::TIOCSCTTY, 0) })
 }
 
 #[cfg(test)]
