@@ -4,14 +4,14 @@
 //! Each message is one template: its words are the text line, its `{names}` the fields of the JSON
 //! object, so that the two cannot drift apart.
 
-use crate::packed::{BEGINNINGS, TEMPLATES};
+use crate::packed::Piece;
 use crate::posix::duration::Milliseconds;
 use crate::posix::errno::Errno;
 use crate::posix::pid::Pid;
 use crate::posix::signal::Signal;
 use crate::prose::LEVELS;
 pub use crate::prose::{Level, Message};
-use crate::text::{Text, nth, take_until};
+use crate::text::{Text, take_until};
 
 /// The longest line, its line feed included. It is below `PIPE_BUF`, so that pipe(7) keeps it whole.
 pub const LINE_LIMIT: usize = 1024;
@@ -113,36 +113,36 @@ impl<'a> Log<'a> {
     /// Begins the line of the message of this number, which is shown.
     #[inline(never)]
     fn begin(&mut self, number: u8, level: Level) {
-        self.template = nth(&TEMPLATES, b'\n', number);
-        let event = take_until(&mut self.template, b'|').unwrap_or_default();
+        let event = Piece::MESSAGE.plus(number.wrapping_mul(2));
+        self.template = event.plus(1).packed();
         #[expect(
             clippy::as_conversions,
             reason = "the levels are numbered in their order"
         )]
         let level = level as u8;
-        self.line.clear();
-        if self.is_json() {
-            self.push_beginning(4);
-            push_time(&mut self.line, (self.clock)());
-            self.push_beginning(level.wrapping_add(5));
-            self.line.push_packed(event);
-            self.line.push(b'"');
+        let line = &mut self.line;
+        line.clear();
+        if self.format == Format::Json {
+            line.push_piece(Piece::JSON_BEGINNING);
+            push_time(line, (self.clock)());
+            line.push_piece(Piece::JSON_LEVEL.plus(level));
+            line.push_piece(event);
+            line.push(b'"');
         } else {
-            self.push_beginning(level);
+            line.push_piece(Piece::BEGINNING.plus(level));
         }
         if self.dropped > 0 {
-            self.push_beginning(if self.is_json() { 10 } else { 9 });
-            self.line.push_decimal(self.dropped);
-            self.line
-                .push_bytes(if self.is_json() { b"" } else { b"; " });
+            line.push_piece(if self.format == Format::Json {
+                Piece::JSON_DROPPED
+            } else {
+                Piece::LINES_DROPPED
+            });
+            line.push_decimal(self.dropped);
+            if self.format == Format::Text {
+                line.push_piece(Piece::SEMICOLON);
+            }
         }
         self.go_on();
-    }
-
-    /// Appends one of the [`BEGINNINGS`].
-    #[inline(never)]
-    fn push_beginning(&mut self, index: u8) {
-        self.line.push_packed(nth(&BEGINNINGS, b'\n', index));
     }
 
     fn is_json(&self) -> bool {
@@ -157,9 +157,9 @@ impl<'a> Log<'a> {
         if let Some(words) = take_until(&mut self.template, b'{') {
             let name = take_until(&mut self.template, b'}').unwrap_or_default();
             if json {
-                self.line.push_bytes(b",\"");
+                self.line.push_piece(Piece::JSON_FIELD);
                 self.line.push_packed(name);
-                self.line.push_bytes(b"\":");
+                self.line.push_piece(Piece::JSON_VALUE);
             } else {
                 self.line.push_packed(words);
             }
@@ -222,7 +222,7 @@ impl<'a> Log<'a> {
             self.line.push_decimal(length / 1000);
             self.line.push(b'.');
             self.line.push_number(length % 1000, 10, 3);
-            self.line.push_bytes(b" s");
+            self.line.push_piece(Piece::SECONDS);
             self.go_on();
         }
         self
@@ -253,35 +253,38 @@ impl<'a> Log<'a> {
         self
     }
 
-    /// The next field is words from anywhere. A long word is cut, marked with three dots, so that our own
-    /// words behind it still fit.
-    #[inline(never)]
-    pub fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
-        self.escaped(bytes, CUT)
-    }
-
     /// The next field is words of our own.
     #[inline(never)]
-    pub fn words(&mut self, words: &[u8]) -> &mut Self {
-        self.escaped(words, LINE_LIMIT)
+    pub fn words(&mut self, words: Piece) -> &mut Self {
+        if self.shown {
+            self.quote();
+            self.line.push_piece(words);
+            self.quote();
+            self.go_on();
+        }
+        self
     }
 
-    /// Appends a field: printable ASCII as it is, every other byte escaped: `\xNN` in text, `\u00NN` in JSON;
-    /// no more of it once the line is as long as `cut`.
+    /// The next field is words from anywhere: printable ASCII as it is, every other byte escaped, `\xNN` in
+    /// text, `\u00NN` in JSON. A long word is cut, marked with three dots, so that our own words behind it
+    /// still fit.
     #[inline(never)]
-    fn escaped(&mut self, bytes: &[u8], cut: usize) -> &mut Self {
+    pub fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
         if !self.shown {
             return self;
         }
         self.quote();
         for byte in bytes {
-            if self.line.length() >= cut {
-                self.line.push_bytes(b"...");
+            if self.line.length() >= CUT {
+                self.line.push_piece(Piece::CUT);
                 break;
             }
             if !matches!(byte, b' '..=b'~') {
-                self.line
-                    .push_bytes(if self.is_json() { b"\\u00" } else { b"\\x" });
+                self.line.push_piece(if self.is_json() {
+                    Piece::JSON_ESCAPE
+                } else {
+                    Piece::ESCAPE
+                });
                 self.line.push_number((*byte).into(), 16, 2);
                 continue;
             }
@@ -297,17 +300,15 @@ impl<'a> Log<'a> {
 
     /// Says that a call failed where that changes nothing.
     #[inline(never)]
-    pub fn ignored(&mut self, call: &'static str, result: Result<(), Errno>) {
+    pub fn ignored(&mut self, call: Piece, result: Result<(), Errno>) {
         if let Err(error) = result {
-            self.say(Message::Ignored)
-                .words(call.as_bytes())
-                .error(error)
-                .end();
+            self.say(Message::Ignored).words(call).error(error).end();
         }
     }
 }
 
-/// Appends a time since 1970-01-01 UTC as RFC 3339 has it: `2026-01-31T23:59:59.999Z`.
+/// Appends a time since 1970-01-01 UTC as RFC 3339 has it, up to the `Z` behind it:
+/// `2026-01-31T23:59:59.999`.
 fn push_time(text: &mut Text<'_>, (seconds, milliseconds): (u32, u32)) {
     // A year that begins in March has its leap day at its end, and until 2100 every fourth one has one. So
     // days are counted from 1968-03-01, and four years are 1461 days.
@@ -324,10 +325,10 @@ fn push_time(text: &mut Text<'_>, (seconds, milliseconds): (u32, u32)) {
     } else {
         month.wrapping_add(3)
     };
-    push_after(
-        text,
-        b'"',
+    text.push_number(
         year.wrapping_add(1968).wrapping_add(is_next_year.into()),
+        10,
+        4,
     );
     push_after(text, b'-', month);
     push_after(text, b'-', day.wrapping_add(1));
@@ -336,7 +337,6 @@ fn push_time(text: &mut Text<'_>, (seconds, milliseconds): (u32, u32)) {
     push_after(text, b':', seconds % 60);
     text.push(b'.');
     text.push_number(milliseconds, 10, 3);
-    text.push_bytes(b"Z\"");
 }
 
 /// Appends a number of at least two digits after a separator.

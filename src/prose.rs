@@ -28,8 +28,8 @@ macro_rules! vocabulary {
         /// The messages' levels in their order.
         pub const LEVELS: &[Level] = &[$(Level::$level),*];
 
-        /// The messages' templates in their order, one a line: `event|words with {fields}`.
-        pub const TEMPLATES: &str = concat!($($template, "\n"),*);
+        /// The messages in their order: `event|words with {fields}`.
+        pub const TEMPLATES: &[&str] = &[$($template),*];
     };
 }
 
@@ -110,56 +110,94 @@ vocabulary! {
     NoCommand: Error, "usage_error|{source}: no command, expected COMMAND [ARG...]; try --help";
 }
 
-/// How lines begin. As text, by level; as JSON, before the time and, by level, after it; and before the
-/// count of dropped lines, as text and as JSON.
-pub const BEGINNINGS: &str = "\
-pidling: error: \n\
-pidling: warning: \n\
-pidling: \n\
-pidling: \n\
-{\"time\":\n\
-,\"level\":\"error\",\"event\":\"\n\
-,\"level\":\"warning\",\"event\":\"\n\
-,\"level\":\"info\",\"event\":\"\n\
-,\"level\":\"debug\",\"event\":\"\n\
-lines dropped: \n\
-,\"dropped\":\n\
-";
-
-/// The error numbers that starting a process can meet (`include/uapi/asm-generic/errno-base.h` and
-/// `errno.h`).
-pub const ERRORS: &[u8] = &[
-    1, 2, 3, 5, 7, 8, 9, 11, 12, 13, 20, 21, 22, 26, 28, 32, 36, 38, 40,
+/// Other words, with their names as constants of `Piece`.
+pub const WORDS: &[(&str, &str)] = &[
+    // How lines begin as text, by level.
+    ("BEGINNING", "pidling: error: "),
+    ("", "pidling: warning: "),
+    ("", "pidling: "),
+    ("", "pidling: "),
+    // How they begin as JSON: before the time and, by level, after it.
+    ("JSON_BEGINNING", "{\"time\":\""),
+    ("JSON_LEVEL", "Z\",\"level\":\"error\",\"event\":\""),
+    ("", "Z\",\"level\":\"warning\",\"event\":\""),
+    ("", "Z\",\"level\":\"info\",\"event\":\""),
+    ("", "Z\",\"level\":\"debug\",\"event\":\""),
+    // Around the name of a field.
+    ("JSON_FIELD", ",\""),
+    ("JSON_VALUE", "\":"),
+    ("LINES_DROPPED", "lines dropped: "),
+    ("JSON_DROPPED", ",\"dropped\":"),
+    ("SEMICOLON", "; "),
+    ("SECONDS", " s"),
+    ("CUT", "..."),
+    ("ESCAPE", "\\x"),
+    ("JSON_ESCAPE", "\\u00"),
+    ("ERRNO", "errno "),
+    // Where a word came from.
+    ("ENVIRONMENT", "environment"),
+    ("PIDLING_OPTIONS", "PIDLING_OPTIONS"),
+    ("COMMAND_LINE", "command line"),
+    // What options expect as their values.
+    ("EXPECTED_STATUS", "a number from 0 to 255"),
+    ("EXPECTED_VERBOSITY", "a number from 0 to 3"),
+    ("EXPECTED_SIGNAL", "a signal such as TERM, 15 or RTMIN+3"),
+    (
+        "EXPECTED_SIGNALS",
+        "signals such as TERM:QUIT or HUP:0, the first not KILL, STOP or CHLD",
+    ),
+    (
+        "EXPECTED_TIME",
+        "a time such as 10, 10s, 1500ms or 2m, up to 24 h",
+    ),
+    ("EXPECTED_FORMAT", "text or json"),
+    // What cannot be created for the command.
+    ("PROCESS", "process"),
+    ("GROUP", "group"),
+    // Calls.
+    ("PRCTL", "prctl"),
+    ("KILL", "kill"),
+    ("READ", "read"),
+    // Why a signal was dropped.
+    ("CAUSED_BY_PIDLING", "caused by pidling"),
+    ("NO_MAIN_CHILD", "no main child"),
+    ("REWRITTEN_TO_0", "rewritten to 0"),
+    // Who sent SIGKILL.
+    ("BY_DEADLINE", "by pidling at the deadline"),
+    ("BY_REWRITE", "that pidling forwarded for another signal"),
+    ("FROM_OUTSIDE", "from outside"),
+    ("NOT_BY_PIDLING", "not sent by pidling"),
+    // What a survivor does about a signal.
+    ("NEVER_GOT", "never got"),
+    ("IGNORES", "ignores"),
+    ("CATCHES", "catches"),
+    ("BLOCKS", "blocks"),
+    ("HAS_NOT_ACTED_ON", "has not yet acted on"),
 ];
 
-/// Their names and meanings in their order, one a line: `NAME| (meaning)`.
-pub const ERROR_NAMES: &str = "\
-EPERM| (operation not permitted)
-ENOENT| (no such file or directory)
-ESRCH| (no such process)
-EIO| (input/output error)
-E2BIG| (argument list too long)
-ENOEXEC| (exec format error)
-EBADF| (bad file descriptor)
-EAGAIN| (resource temporarily unavailable)
-ENOMEM| (cannot allocate memory)
-EACCES| (permission denied)
-ENOTDIR| (not a directory)
-EISDIR| (is a directory)
-EINVAL| (invalid argument)
-ETXTBSY| (text file busy)
-ENOSPC| (no space left on device)
-EPIPE| (broken pipe)
-ENAMETOOLONG| (file name too long)
-ENOSYS| (function not implemented)
-ELOOP| (too many levels of symbolic links)
-";
-
-/// The license in short.
-pub const LICENSE: &str = "\
-pidling is free software under the MIT license.
-Copyright (c) 2026 The pidling authors
-";
+/// The error numbers that starting a process can meet (`include/uapi/asm-generic/errno-base.h` and
+/// `errno.h`), with their names and meanings.
+pub const ERRORS: &[(u8, &str, &str)] = &[
+    (1, "EPERM", " (operation not permitted)"),
+    (2, "ENOENT", " (no such file or directory)"),
+    (3, "ESRCH", " (no such process)"),
+    (5, "EIO", " (input/output error)"),
+    (7, "E2BIG", " (argument list too long)"),
+    (8, "ENOEXEC", " (exec format error)"),
+    (9, "EBADF", " (bad file descriptor)"),
+    (11, "EAGAIN", " (resource temporarily unavailable)"),
+    (12, "ENOMEM", " (cannot allocate memory)"),
+    (13, "EACCES", " (permission denied)"),
+    (20, "ENOTDIR", " (not a directory)"),
+    (21, "EISDIR", " (is a directory)"),
+    (22, "EINVAL", " (invalid argument)"),
+    (26, "ETXTBSY", " (text file busy)"),
+    (28, "ENOSPC", " (no space left on device)"),
+    (32, "EPIPE", " (broken pipe)"),
+    (36, "ENAMETOOLONG", " (file name too long)"),
+    (38, "ENOSYS", " (function not implemented)"),
+    (40, "ELOOP", " (too many levels of symbolic links)"),
+];
 
 /// The text of `--help`, which is the table of options too: a line for each, in fixed columns: the letter, the
 /// long name, the name of its value if it takes one.
@@ -188,15 +226,17 @@ PIDLING_OPTIONS in the environment holds options too. Status: that of COMMAND,
 128+N if signal N killed it, 127 not found, 126 not executable, 125 other errors
 ";
 
-/// What options expect as their values, by the first letters of the values' names in [`EXPECTING`].
-pub const EXPECTED: &str = "\
-a number from 0 to 255
-a number from 0 to 3
-a signal such as TERM, 15 or RTMIN+3
-signals such as TERM:QUIT or HUP:0, the first not KILL, STOP or CHLD
-a time such as 10, 10s, 1500ms or 2m, up to 24 h
-text or json
+/// A line of the same form for a variable, so that a bad value of it can be reported alike.
+pub const VERBOSITY: &str = "      TINI_VERBOSITY LEVEL";
+
+/// The license in short.
+pub const LICENSE: &str = "\
+pidling is free software under the MIT license.
+Copyright (c) 2026 The pidling authors
 ";
 
-/// The first letters of the names of values, in the order of [`EXPECTED`].
-pub const EXPECTING: &[u8] = b"NLSATF";
+/// What dockerd reads as the version of tini (contract 10.4); `{version}` is the version's number.
+pub const VERSION_AS_TINI: &str = "tini version {version}_pidling";
+
+/// The version line, which dockerd reads too. The commit follows where it is known.
+pub const VERSION: &str = "pidling version {version}";

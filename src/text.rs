@@ -4,7 +4,7 @@
 //!
 //! The functions are kept out of line on purpose: each call costs a few bytes, each copy fifty.
 
-use crate::packed::PAIRS;
+use crate::packed::{PAIRS, Piece};
 
 /// Text in a buffer. What does not fit is left out and remembered as an overflow.
 #[derive(Debug)]
@@ -61,11 +61,25 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// Appends text that the build packed: bytes above 127 each stand for a pair of bytes.
+    /// Appends a piece of our own texts.
+    #[inline(never)]
+    pub fn push_piece(&mut self, piece: Piece) {
+        self.push_packed(piece.packed());
+    }
+
+    /// Appends the three pieces of a line.
+    #[inline(never)]
+    pub fn push_line(&mut self, first: Piece) {
+        for index in 0..3 {
+            self.push_piece(first.plus(index));
+        }
+    }
+
+    /// Appends text that the build packed: bytes outside of printable ASCII each stand for a pair of bytes.
     #[inline(never)]
     pub fn push_packed(&mut self, packed: &[u8]) {
         for byte in packed {
-            match PAIRS.get(usize::from(byte.wrapping_sub(128))) {
+            match PAIRS.get(usize::from(byte.wrapping_sub(127))) {
                 Some(pair) => self.push_packed(pair),
                 None => self.push(*byte),
             }

@@ -1,11 +1,11 @@
 //! Error numbers, errno(3), with the words for those that starting a process can meet.
 
-use crate::packed::ERROR_NAMES;
-use crate::prose::ERRORS;
-use crate::text::{Text, nth, take_until};
+use crate::packed::{ERRORS, Piece};
+use crate::text::Text;
 use core::num::NonZero;
 
-/// An error number, never zero, so that a result without a value is one number too. The sign that the kernel returns it with is taken off in `sys`.
+/// An error number, never zero, so that a result without a value is one number too. The sign that the
+/// kernel returns it with is taken off in `sys`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Errno(NonZero<i32>);
 
@@ -49,15 +49,17 @@ impl Errno {
     /// Appends the error's name, and if asked its meaning as well: `NAME (meaning)`; `errno` and the
     /// number for one that is not listed here.
     pub fn append_to(self, text: &mut Text<'_>, with_meaning: bool) {
-        for (listed, index) in ERRORS.iter().zip(0..) {
+        for (listed, index) in ERRORS.iter().zip((0..).step_by(2)) {
             if i32::from(*listed) == self.0.get() {
-                let mut meaning = nth(&ERROR_NAMES, b'\n', index);
-                let name = take_until(&mut meaning, b'|').unwrap_or_default();
-                text.push_packed(name);
-                return text.push_packed(if with_meaning { meaning } else { b"" });
+                let name = Piece::ERROR.plus(index);
+                text.push_piece(name);
+                if with_meaning {
+                    text.push_piece(name.plus(1));
+                }
+                return;
             }
         }
-        text.push_bytes(b"errno ");
+        text.push_piece(Piece::ERRNO);
         text.push_decimal(self.0.unsigned_abs().get());
     }
 }
