@@ -3,6 +3,7 @@
 
 use crate::messages::{Log, Message};
 use crate::options::{Options, Target};
+use crate::packed::Piece;
 use crate::posix::duration::{Instant, Milliseconds};
 use crate::posix::errno::Errno;
 use crate::posix::pid::Pid;
@@ -191,7 +192,7 @@ impl<'a> EventLoop<'a> {
     #[inline(never)]
     fn kill(&mut self, recipient: Recipient, signal: Signal) {
         let result = sys::kill(recipient, Some(signal));
-        self.processes.log.ignored("kill", result);
+        self.processes.log.ignored(Piece::KILL, result);
     }
 
     /// Begins the line of a message whose first field is the main child.
@@ -238,12 +239,12 @@ impl Steps for EventLoop<'_> {
         if result.is_ok() {
             self.say_of_signal(message, signal).pid(child).end();
         }
-        self.processes.log.ignored("kill", result);
+        self.processes.log.ignored(Piece::KILL, result);
     }
 
-    fn drop_signal(&mut self, signal: Signal, reason: &'static str) {
+    fn drop_signal(&mut self, signal: Signal, reason: Piece) {
         self.say_of_signal(Message::Dropped, signal)
-            .words(reason.as_bytes())
+            .words(reason)
             .end();
     }
 
@@ -330,18 +331,15 @@ impl Steps for EventLoop<'_> {
     fn end(&mut self, status: u8, killer: Option<Killer>, elapsed: Option<Milliseconds>) {
         if let Some(killer) = killer {
             let mut oom_kills = 0;
-            let (message, killer): (_, &[u8]) = match killer {
-                Killer::Deadline => (Message::SigkillExplained, b"by pidling at the deadline"),
-                Killer::Rewrite => (
-                    Message::SigkillExplained,
-                    b"that pidling forwarded for another signal",
-                ),
+            let (message, killer) = match killer {
+                Killer::Deadline => (Message::SigkillExplained, Piece::BY_DEADLINE),
+                Killer::Rewrite => (Message::SigkillExplained, Piece::BY_REWRITE),
                 Killer::Stranger => match process_table::oom_kill_count() {
-                    None => (Message::SigkillUncounted, b"from outside"),
-                    Some(0) => (Message::SigkillCounted, b"from outside"),
+                    None => (Message::SigkillUncounted, Piece::FROM_OUTSIDE),
+                    Some(0) => (Message::SigkillCounted, Piece::FROM_OUTSIDE),
                     Some(count) => {
                         oom_kills = count;
-                        (Message::SigkillCounted, b"not sent by pidling")
+                        (Message::SigkillCounted, Piece::NOT_BY_PIDLING)
                     }
                 },
             };

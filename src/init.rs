@@ -3,8 +3,8 @@
 use crate::event_loop::EventLoop;
 use crate::log;
 use crate::messages::{LINE_LIMIT, Log, Message};
-use crate::options::{HELP_LIMIT, Name, Options, Reader, Task, UsageError};
-use crate::packed::{HELP, LICENSE};
+use crate::options::{self, Name, Options, Reader, Task, UsageError};
+use crate::packed::Piece;
 use crate::posix::duration::Milliseconds;
 use crate::posix::errno::Errno;
 use crate::posix::pid::Pid;
@@ -12,7 +12,7 @@ use crate::posix::signal::{Signal, SignalSet};
 use crate::spawn::{self, Inherited, Stage, StartError};
 use crate::sys::{self, Descriptor, Disposition, Vector};
 use crate::terminal::Foreground;
-use crate::text::{Text, after_prefix, equal};
+use crate::text::Text;
 
 /// The exit status of an init that could not start its main child (contract 7).
 const CANNOT_START: u8 = 125;
@@ -44,7 +44,7 @@ pub fn run(arguments: &Vector, environment: &Vector) -> u8 {
 
     let own = sys::getpid();
     if own != Pid::INIT {
-        log.ignored("prctl", sys::set_child_subreaper());
+        log.ignored(Piece::PRCTL, sys::set_child_subreaper());
     }
     let missed = options
         .parent_death_signal
@@ -85,42 +85,14 @@ pub fn run(arguments: &Vector, environment: &Vector) -> u8 {
 }
 
 /// Reads all options and returns the index of the command, if there is one; says what is wrong otherwise.
+#[inline(never)]
 fn read_options(options: &mut Options, arguments: &Vector, environment: &Vector) -> Option<usize> {
-    let first = arguments.get(1).unwrap_or_default();
-    let has_options = first.first() == Some(&b'-') && !equal(first, b"--");
-    let variable = |entry| after_prefix(entry, b"PIDLING_OPTIONS=").is_some();
-    if has_options || environment.iter().any(variable) {
-        return read_with_table(options, arguments, environment);
-    }
-    read_words(options, arguments, environment, b"")
-}
-
-/// Unpacks the table of options, in a stack frame of its own that most starts do not need.
-#[inline(never)]
-fn read_with_table(
-    options: &mut Options,
-    arguments: &Vector,
-    environment: &Vector,
-) -> Option<usize> {
-    let mut buffer = [0; HELP_LIMIT];
-    let help = &mut Text::new(&mut buffer);
-    help.push_packed(&HELP);
-    read_words(options, arguments, environment, help.as_bytes())
-}
-
-#[inline(never)]
-fn read_words(
-    options: &mut Options,
-    arguments: &Vector,
-    environment: &Vector,
-    help: &[u8],
-) -> Option<usize> {
     let mut last = 0_usize;
     let mut words = || {
         last = last.wrapping_add(1);
         arguments.get(last)
     };
-    let mut reader = Reader::new(options, help);
+    let mut reader = Reader::new(options);
     if reader.read(&mut words, environment.iter()).is_some() {
         return Some(last);
     }
@@ -134,18 +106,15 @@ fn read_words(
 fn refuse(options: &Options, error: &UsageError<'_>) {
     let mut buffer = [0; LINE_LIMIT];
     let log = &mut log::to_standard_error(options.level, options.format, &mut buffer);
-    let mut buffer = [0; 96];
-    let expected = &mut Text::new(&mut buffer);
-    expected.push_packed(error.expected());
     let log = log.say(error.message).words(error.source).bytes(error.word);
-    log.words(error.option()).words(expected.as_bytes()).end();
+    log.words(error.option).words(error.expected()).end();
 }
 
 /// Asks for a signal when the parent dies. Returns the signal if it died before, which
 /// shows in another parent (contract 1.6).
 fn ask_for_parent_death_signal(log: &mut Log<'_>, signal: Signal) -> Option<Signal> {
     let parent = sys::getppid();
-    log.ignored("prctl", sys::set_parent_death_signal(signal));
+    log.ignored(Piece::PRCTL, sys::set_parent_death_signal(signal));
     if sys::getppid() == parent {
         return None;
     }
@@ -157,18 +126,24 @@ fn ask_for_parent_death_signal(log: &mut Log<'_>, signal: Signal) -> Option<Sign
 /// Says why the main child did not start, and returns the status for that, which `-e` changes too.
 fn report(log: &mut Log<'_>, options: &Options, command: &[u8], error: StartError) -> u8 {
     let StartError { stage, errno } = error;
-    let (step, status): (&[u8], _) = match stage {
+    let status = match stage {
         Stage::Exec => {
-            let is_there = !matches!(errno, Errno::ENOENT | Errno::ENOTDIR);
             let _ = log.say(Message::ExecFailed);
-            (b"", if is_there { NOT_EXECUTABLE } else { NOT_FOUND })
+            if matches!(errno, Errno::ENOENT | Errno::ENOTDIR) {
+                NOT_FOUND
+            } else {
+                NOT_EXECUTABLE
+            }
         }
-        Stage::Clone => (b"process", CANNOT_START),
-        Stage::Group => (b"group", CANNOT_START),
+        Stage::Clone => {
+            let _ = log.say(Message::StartFailed).words(Piece::PROCESS);
+            CANNOT_START
+        }
+        Stage::Group => {
+            let _ = log.say(Message::StartFailed).words(Piece::GROUP);
+            CANNOT_START
+        }
     };
-    if !step.is_empty() {
-        let _ = log.say(Message::StartFailed).words(step);
-    }
     log.bytes(command).error(errno).end();
     if options.remapped.contains(status) {
         0
@@ -180,38 +155,29 @@ fn report(log: &mut Log<'_>, options: &Options, command: &[u8], error: StartErro
 /// Prints what was asked for to standard output (contract 8.1).
 #[inline(never)]
 fn print(log: &mut Log<'_>, task: Task, name: Name) -> u8 {
-    let packed = match task {
-        Task::License => &LICENSE[..],
-        Task::Version if name == Name::Tini => VERSION_AS_TINI,
-        Task::Version => VERSION,
-        Task::Help | Task::Run | Task::Pause => &HELP,
+    let (mut line, end) = match task {
+        Task::License => (Piece::LICENSE, Piece::VERSION_AS_TINI),
+        Task::Version if name == Name::Tini => (Piece::VERSION_AS_TINI, Piece::VERSION),
+        Task::Version => (Piece::VERSION, Piece::END),
+        Task::Help | Task::Run | Task::Pause => (Piece::HELP, Piece::VERBOSITY),
     };
-    let mut buffer = [0; HELP_LIMIT];
-    let text = &mut Text::new(&mut buffer);
-    text.push_packed(packed);
-    let mut rest = text.as_bytes();
-    while !rest.is_empty() {
-        match sys::write(Descriptor::OUTPUT, rest) {
-            Ok(written) => rest = rest.get(written..).unwrap_or_default(),
-            Err(Errno::EINTR) => {}
-            Err(error) => {
-                log.say(Message::OutputFailed).error(error).end();
-                return CANNOT_START;
+    while line != end {
+        let mut buffer = [0; options::LINE_LIMIT];
+        let text = &mut Text::new(&mut buffer);
+        text.push_line(line);
+        text.push(b'\n');
+        let mut rest = text.as_bytes();
+        while !rest.is_empty() {
+            match sys::write(Descriptor::OUTPUT, rest) {
+                Ok(written) => rest = rest.get(written..).unwrap_or_default(),
+                Err(Errno::EINTR) => {}
+                Err(error) => {
+                    log.say(Message::OutputFailed).error(error).end();
+                    return CANNOT_START;
+                }
             }
         }
+        line = line.plus(3);
     }
     0
 }
-
-/// The version line where the init stands in for another: as dockerd reads tini's (contract 10.4).
-const VERSION_AS_TINI: &[u8] =
-    concat!("tini version ", env!("CARGO_PKG_VERSION"), "_pidling\n").as_bytes();
-
-/// The version line, with the commit the init was built from where that is known; dockerd reads it too.
-const VERSION: &[u8] = concat!(
-    "pidling version ",
-    env!("CARGO_PKG_VERSION"),
-    env!("PIDLING_COMMIT"),
-    "\n"
-)
-.as_bytes();

@@ -4,33 +4,20 @@
 //! Each message is one template: its words are the text line, its `{names}` the fields of the JSON
 //! object, so that the two cannot drift apart.
 
-use crate::packed::{BEGINNINGS, TEMPLATES};
+use crate::packed::Piece;
 use crate::posix::duration::Milliseconds;
 use crate::posix::errno::Errno;
 use crate::posix::pid::Pid;
 use crate::posix::signal::Signal;
 use crate::prose::LEVELS;
-pub use crate::prose::Message;
-use crate::text::{Text, nth, take_until};
+pub use crate::prose::{Level, Message};
+use crate::text::{Text, take_until};
 
 /// The longest line, its line feed included. It is below `PIPE_BUF`, so that pipe(7) keeps it whole.
 pub const LINE_LIMIT: usize = 1024;
 
 /// Where a long word from outside is cut, so that our own words behind it still fit.
 const CUT: usize = LINE_LIMIT.saturating_sub(224);
-
-/// How much a message matters; a log shows what is at or above its own level.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Level {
-    /// The init cannot do what it was asked to.
-    Error,
-    /// Something its user should know of; the default.
-    Warning,
-    /// The life of the main child (`-v`).
-    Info,
-    /// Every reap and every ignored error (`-vv`).
-    Debug,
-}
 
 impl Level {
     /// The level that tini's verbosity numbers stand for: 0 errors up to 3 debugging.
@@ -105,7 +92,8 @@ impl<'a> Log<'a> {
         }
     }
 
-    /// Begins the line of a message. Its fields follow in the order of the template, then [`Self::end`].
+    /// Begins the line of a message. Its fields follow in the order of the template; the last one ends the
+    /// line, and fields beyond it are ignored.
     #[inline(never)]
     pub fn say(&mut self, message: Message) -> &mut Self {
         #[expect(
@@ -113,12 +101,8 @@ impl<'a> Log<'a> {
             reason = "the variants are numbered in their order"
         )]
         let number = message as u8;
-        let level = match LEVELS.get(usize::from(number)) {
-            Some(b'D') => Level::Debug,
-            Some(b'I') => Level::Info,
-            Some(b'W') => Level::Warning,
-            Some(_) | None => Level::Error,
-        };
+        let level = LEVELS.get(usize::from(number)).copied();
+        let level = level.unwrap_or(Level::Error);
         self.shown = level <= self.level;
         if self.shown {
             self.begin(number, level);
@@ -129,8 +113,8 @@ impl<'a> Log<'a> {
     /// Begins the line of the message of this number, which is shown.
     #[inline(never)]
     fn begin(&mut self, number: u8, level: Level) {
-        self.template = nth(&TEMPLATES, b'\n', number);
-        let event = take_until(&mut self.template, b'|').unwrap_or_default();
+        let event = Piece::MESSAGE.plus(number.wrapping_mul(2));
+        self.template = event.plus(1).packed();
         #[expect(
             clippy::as_conversions,
             reason = "the levels are numbered in their order"
@@ -138,66 +122,70 @@ impl<'a> Log<'a> {
         let level = level as u8;
         let line = &mut self.line;
         line.clear();
-        if self.format == Format::Text {
-            line.push_packed(nth(&BEGINNINGS, b'\n', level));
-        } else {
-            line.push_packed(nth(&BEGINNINGS, b'\n', 4));
+        if self.format == Format::Json {
+            line.push_piece(Piece::JSON_BEGINNING);
             push_time(line, (self.clock)());
-            line.push_packed(nth(&BEGINNINGS, b'\n', level.wrapping_add(5)));
-            line.push_packed(event);
+            line.push_piece(Piece::JSON_LEVEL.plus(level));
+            line.push_piece(event);
             line.push(b'"');
+        } else {
+            line.push_piece(Piece::BEGINNING.plus(level));
         }
         if self.dropped > 0 {
-            let line_break = if self.is_json() { b"" } else { &b"; "[..] };
-            let words = nth(&BEGINNINGS, b'\n', if self.is_json() { 10 } else { 9 });
-            self.line.push_packed(words);
-            self.line.push_decimal(self.dropped);
-            self.line.push_bytes(line_break);
+            line.push_piece(if self.format == Format::Json {
+                Piece::JSON_DROPPED
+            } else {
+                Piece::LINES_DROPPED
+            });
+            line.push_decimal(self.dropped);
+            if self.format == Format::Text {
+                line.push_piece(Piece::SEMICOLON);
+            }
         }
+        self.go_on();
     }
 
     fn is_json(&self) -> bool {
         self.format == Format::Json
     }
 
-    /// Ends the line and has it written. One that could not be is counted in the next one (contract 8.4).
+    /// Goes on to the template's next field: text shows the words before it, JSON its name. After the last
+    /// one the line ends.
     #[inline(never)]
-    pub fn end(&mut self) {
-        if self.shown {
-            self.line
-                .push_packed(if self.is_json() { b"}" } else { self.template });
-            self.line.push(b'\n');
-            let written = (self.write)(self.line.as_bytes());
-            self.dropped = if written {
-                0
+    fn go_on(&mut self) {
+        let json = self.is_json();
+        if let Some(words) = take_until(&mut self.template, b'{') {
+            let name = take_until(&mut self.template, b'}').unwrap_or_default();
+            if json {
+                self.line.push_piece(Piece::JSON_FIELD);
+                self.line.push_packed(name);
+                self.line.push_piece(Piece::JSON_VALUE);
             } else {
-                self.dropped.saturating_add(1)
-            };
+                self.line.push_packed(words);
+            }
+        } else {
+            self.line
+                .push_packed(if json { b"}" } else { self.template });
+            self.line.push(b'\n');
+            self.write();
         }
     }
 
-    /// Goes on to the template's next field and returns whether there is one to be filled. Text shows the
-    /// words before it, JSON its name.
-    #[inline(never)]
-    fn next_field(&mut self) -> bool {
-        let json = self.is_json();
-        let mut in_name = false;
-        while let Some(byte) = self.template.split_off_first() {
-            let line = &mut self.line;
-            match byte {
-                b'{' => {
-                    in_name = true;
-                    line.push_bytes(if json { b",\"" } else { b"" });
-                }
-                b'}' => {
-                    line.push_bytes(if json { b"\":" } else { b"" });
-                    return true;
-                }
-                _ if in_name == json => line.push_packed(core::slice::from_ref(byte)),
-                _ => {}
-            }
-        }
-        false
+    /// Has the line written. One that could not be is counted in the next one (contract 8.4).
+    fn write(&mut self) {
+        self.shown = false;
+        let written = (self.write)(self.line.as_bytes());
+        self.dropped = if written {
+            0
+        } else {
+            self.dropped.saturating_add(1)
+        };
+    }
+
+    /// Ends the statement. Its line was written with its last field; a debug build holds that there is none
+    /// missing.
+    pub const fn end(&self) {
+        debug_assert!(!self.shown, "every field was given");
     }
 
     /// Appends a quotation mark where JSON wants one.
@@ -211,8 +199,9 @@ impl<'a> Log<'a> {
     /// The next field is a count or a status.
     #[inline(never)]
     pub fn number(&mut self, number: u32) -> &mut Self {
-        if self.shown && self.next_field() {
+        if self.shown {
             self.line.push_decimal(number);
+            self.go_on();
         }
         self
     }
@@ -226,12 +215,15 @@ impl<'a> Log<'a> {
     /// The next field is a length of time: seconds in text, milliseconds in JSON.
     #[inline(never)]
     pub fn duration(&mut self, Milliseconds(length): Milliseconds) -> &mut Self {
-        let json = self.is_json();
-        let _ = self.number(if json { length } else { length / 1000 });
-        if self.shown && !json {
+        if self.is_json() {
+            return self.number(length);
+        }
+        if self.shown {
+            self.line.push_decimal(length / 1000);
             self.line.push(b'.');
-            self.line.push_padded(length % 1000, 3);
-            self.line.push_bytes(b" s");
+            self.line.push_number(length % 1000, 10, 3);
+            self.line.push_piece(Piece::SECONDS);
+            self.go_on();
         }
         self
     }
@@ -239,10 +231,11 @@ impl<'a> Log<'a> {
     /// The next field is a signal's name.
     #[inline(never)]
     pub fn signal(&mut self, signal: Signal) -> &mut Self {
-        if self.shown && self.next_field() {
+        if self.shown {
             self.quote();
             signal.append_name(&mut self.line);
             self.quote();
+            self.go_on();
         }
         self
     }
@@ -250,45 +243,49 @@ impl<'a> Log<'a> {
     /// The next field is an error: its name, and in text its meaning.
     #[inline(never)]
     pub fn error(&mut self, error: Errno) -> &mut Self {
-        if self.shown && self.next_field() {
+        if self.shown {
             self.quote();
             let with_meaning = !self.is_json();
             error.append_to(&mut self.line, with_meaning);
             self.quote();
+            self.go_on();
         }
         self
     }
 
-    /// The next field is words from anywhere. A long word is cut, marked with three dots, so that our own
-    /// words behind it still fit.
-    #[inline(never)]
-    pub fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
-        self.escaped(bytes, CUT)
-    }
-
     /// The next field is words of our own.
     #[inline(never)]
-    pub fn words(&mut self, words: &[u8]) -> &mut Self {
-        self.escaped(words, LINE_LIMIT)
+    pub fn words(&mut self, words: Piece) -> &mut Self {
+        if self.shown {
+            self.quote();
+            self.line.push_piece(words);
+            self.quote();
+            self.go_on();
+        }
+        self
     }
 
-    /// Appends a field: printable ASCII as it is, every other byte escaped: `\xNN` in text, `\u00NN` in JSON;
-    /// no more of it once the line is as long as `cut`.
+    /// The next field is words from anywhere: printable ASCII as it is, every other byte escaped, `\xNN` in
+    /// text, `\u00NN` in JSON. A long word is cut, marked with three dots, so that our own words behind it
+    /// still fit.
     #[inline(never)]
-    fn escaped(&mut self, bytes: &[u8], cut: usize) -> &mut Self {
-        if !self.shown || !self.next_field() {
+    pub fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
+        if !self.shown {
             return self;
         }
         self.quote();
         for byte in bytes {
-            if self.line.length() >= cut {
-                self.line.push_bytes(b"...");
+            if self.line.length() >= CUT {
+                self.line.push_piece(Piece::CUT);
                 break;
             }
             if !matches!(byte, b' '..=b'~') {
-                self.line
-                    .push_bytes(if self.is_json() { b"\\u00" } else { b"\\x" });
-                self.line.push_hexadecimal(*byte);
+                self.line.push_piece(if self.is_json() {
+                    Piece::JSON_ESCAPE
+                } else {
+                    Piece::ESCAPE
+                });
+                self.line.push_number((*byte).into(), 16, 2);
                 continue;
             }
             if *byte == b'\\' || (*byte == b'"' && self.is_json()) {
@@ -297,61 +294,54 @@ impl<'a> Log<'a> {
             self.line.push(*byte);
         }
         self.quote();
+        self.go_on();
         self
     }
 
     /// Says that a call failed where that changes nothing.
     #[inline(never)]
-    pub fn ignored(&mut self, call: &'static str, result: Result<(), Errno>) {
+    pub fn ignored(&mut self, call: Piece, result: Result<(), Errno>) {
         if let Err(error) = result {
-            self.say(Message::Ignored)
-                .words(call.as_bytes())
-                .error(error)
-                .end();
+            self.say(Message::Ignored).words(call).error(error).end();
         }
     }
 }
 
-/// Appends a time since 1970-01-01 UTC as RFC 3339 has it: `2026-01-31T23:59:59.999Z`.
+/// Appends a time since 1970-01-01 UTC as RFC 3339 has it, up to the `Z` behind it:
+/// `2026-01-31T23:59:59.999`.
 fn push_time(text: &mut Text<'_>, (seconds, milliseconds): (u32, u32)) {
-    /// The lengths of the months less 28 days, four bits each, January's lowest; February's is 0.
-    const LENGTHS: u64 = 0x3232_3323_2303;
-    let mut day = seconds / 86_400;
-    let mut year = 1970_u32;
-    // Every fourth year is a leap year until 2100.
-    let mut leap_day = 0;
-    while day >= 365_u32.wrapping_add(leap_day) {
-        day = day.wrapping_sub(365).wrapping_sub(leap_day);
-        year = year.wrapping_add(1);
-        leap_day = u32::from(year.is_multiple_of(4));
-    }
-    let mut month = 1_u32;
-    let mut lengths = LENGTHS | u64::from(leap_day) << 4;
-    loop {
-        let [length, ..] = lengths.to_le_bytes();
-        let length = u32::from(length & 15).wrapping_add(28);
-        if day < length {
-            break;
-        }
-        day = day.wrapping_sub(length);
-        lengths >>= 4;
-        month = month.wrapping_add(1);
-    }
-    let time = seconds % 86_400;
-    push_after(text, b'"', year);
+    // A year that begins in March has its leap day at its end, and until 2100 every fourth one has one. So
+    // days are counted from 1968-03-01, and four years are 1461 days.
+    let day = (seconds / 86_400).wrapping_add(671);
+    let year = day.wrapping_mul(4).wrapping_add(3) / 1461;
+    let day = day.wrapping_sub(year.wrapping_mul(1461) / 4);
+    // From March on, five months are 153 days; the remainders of this division fall on the right months.
+    let month = day.wrapping_mul(5).wrapping_add(2) / 153;
+    let day = day.wrapping_sub(month.wrapping_mul(153).wrapping_add(2) / 5);
+    // January and February are the last two months of the year that began in March.
+    let is_next_year = month >= 10;
+    let month = if is_next_year {
+        month.wrapping_sub(9)
+    } else {
+        month.wrapping_add(3)
+    };
+    text.push_number(
+        year.wrapping_add(1968).wrapping_add(is_next_year.into()),
+        10,
+        4,
+    );
     push_after(text, b'-', month);
     push_after(text, b'-', day.wrapping_add(1));
-    push_after(text, b'T', time / 3600);
-    push_after(text, b':', time / 60 % 60);
-    push_after(text, b':', time % 60);
+    push_after(text, b'T', seconds / 3600 % 24);
+    push_after(text, b':', seconds / 60 % 60);
+    push_after(text, b':', seconds % 60);
     text.push(b'.');
-    text.push_padded(milliseconds, 3);
-    text.push_bytes(b"Z\"");
+    text.push_number(milliseconds, 10, 3);
 }
 
 /// Appends a number of at least two digits after a separator.
 #[inline(never)]
 fn push_after(text: &mut Text<'_>, separator: u8, number: u32) {
     text.push(separator);
-    text.push_padded(number, 2);
+    text.push_number(number, 10, 2);
 }

@@ -3,55 +3,28 @@
 //! Pure: words in, [`Options`] or a [`UsageError`] out. `--help` is made from the same table.
 
 use crate::messages::{Format, Level, Message};
-use crate::packed::EXPECTED;
+use crate::packed::Piece;
 use crate::posix::duration::Milliseconds;
 use crate::posix::signal::Signal;
-use crate::prose::EXPECTING;
-use crate::text::{common_start, equal, nth, parse_decimal, take_until};
+use crate::text::{Text, after_prefix, common_start, equal, parse_decimal, take_until};
 
-/// How long the text of `--help` may be, in bytes.
-pub const HELP_LIMIT: usize = 1536;
+/// How long a line of `--help` may be, in bytes.
+pub const LINE_LIMIT: usize = 96;
 
-/// The variables: the same columns, with names of their own and digits for what no option does. A name ends
-/// with its value where only that one counts.
+/// The variables: the letter of the option that each stands for, or a digit for what no option does, and how
+/// it begins; all of it, where it does not end at the value.
 const VARIABLES: &[u8] = concat!(
-    "  -g  TINI_KILL_PROCESS_GROUP \n",
-    "  -0  TINI_VERBOSITY LEVEL\n",
-    "  -c  DUMB_INIT_SETSID=0 \n",
-    "  -1  DUMB_INIT_DEBUG=1 \n",
-    "  -2  PIDLING_OPTIONS \n",
+    "gTINI_KILL_PROCESS_GROUP=\n",
+    "0TINI_VERBOSITY=\n",
+    "cDUMB_INIT_SETSID=0\n",
+    "1DUMB_INIT_DEBUG=1\n",
+    "2PIDLING_OPTIONS=\n",
 )
 .as_bytes();
 
-/// One option.
-#[derive(Clone, Copy, Debug)]
-struct Row<'a> {
-    /// Its letter; see [`Row::id_by_name`] for an option without one.
-    id: u8,
-    /// The first letter of its value's name; no letter where it takes none.
-    value: u8,
-    name: &'a [u8],
-}
-
-impl<'a> Row<'a> {
-    /// What stands for an option without a letter: the second letter of its name, as no letter.
-    const fn id_by_name(second: u8) -> u8 {
-        second | 0x80
-    }
-
-    /// Reads a line of a table; `None` for any other line.
-    fn read(line: &'a [u8]) -> Option<Self> {
-        let ([b' ', _, _, letter, _, _], mut columns) = line.split_first_chunk()? else {
-            return None;
-        };
-        let name = take_until(&mut columns, b' ')?;
-        let id = match name {
-            [_, _, _, second, ..] if *letter == b' ' => Self::id_by_name(*second),
-            _ => *letter,
-        };
-        let value = columns.first().copied().unwrap_or_default();
-        Some(Self { id, value, name })
-    }
+/// What stands for an option without a letter: the second letter of its name, as no letter.
+const fn id_by_name(second: u8) -> u8 {
+    second | 0x80
 }
 
 /// The name the init was started under, the last part of `argv[0]` (contract 10.3, 10.4).
@@ -170,29 +143,28 @@ pub struct Options {
 pub struct UsageError<'a> {
     /// What is wrong.
     pub message: Message,
-    /// Where the word was: `command line`, or a variable's name.
-    pub source: &'static [u8],
+    /// Where the word was.
+    pub source: Piece,
     /// The word at fault.
     pub word: &'a [u8],
-    /// The option it is about, or the nearest one.
-    row: Row<'a>,
+    /// The name of the option it is about, or of the nearest one.
+    pub option: Piece,
+    /// The first letter of the name of that option's value; no letter where it takes none.
+    value: u8,
 }
 
-impl<'a> UsageError<'a> {
-    /// The option it is about, or the nearest one.
+impl UsageError<'_> {
+    /// What was expected in place of the word.
     #[must_use]
-    pub const fn option(&self) -> &'a [u8] {
-        self.row.name
-    }
-
-    /// What was expected in place of the word, packed.
-    #[must_use]
-    pub fn expected(&self) -> &'static [u8] {
-        let index = EXPECTING
-            .iter()
-            .zip(0..)
-            .find(|(letter, _)| **letter == self.row.value);
-        nth(&EXPECTED, b'\n', index.map_or(u8::MAX, |(_, index)| index))
+    pub const fn expected(&self) -> Piece {
+        match self.value {
+            b'N' => Piece::EXPECTED_STATUS,
+            b'L' => Piece::EXPECTED_VERBOSITY,
+            b'S' => Piece::EXPECTED_SIGNAL,
+            b'A' => Piece::EXPECTED_SIGNALS,
+            b'T' => Piece::EXPECTED_TIME,
+            _ => Piece::EXPECTED_FORMAT,
+        }
     }
 }
 
@@ -244,10 +216,10 @@ type Words<'s, 'a> = &'s mut dyn FnMut() -> Option<&'a [u8]>;
 #[derive(Debug)]
 pub struct Reader<'o, 'a> {
     options: &'o mut Options,
-    /// The table of options: the text of `--help`, unpacked.
-    help: &'a [u8],
     /// What `PIDLING_OPTIONS` holds.
     variable: &'a [u8],
+    /// The letter of the option that was found last; see [`id_by_name`] for one without.
+    id: u8,
     /// What was wrong, once a method has returned `None`; before that, it notes what is being read.
     pub error: UsageError<'a>,
 }
@@ -255,22 +227,19 @@ pub struct Reader<'o, 'a> {
 impl<'o, 'a> Reader<'o, 'a> {
     /// Nothing was read yet. What is understood before an error stays in `options`, so that its report has
     /// the format that was asked for.
-    pub const fn new(options: &'o mut Options, help: &'a [u8]) -> Self {
-        let row = Row {
-            id: 0,
-            value: 0,
-            name: b"",
-        };
+    pub const fn new(options: &'o mut Options) -> Self {
         let error = UsageError {
             message: Message::NoCommand,
-            source: b"environment",
+            source: Piece::ENVIRONMENT,
             word: b"",
-            row,
+            // The only variable whose value can be wrong.
+            option: Piece::VERBOSITY.plus(1),
+            value: b'L',
         };
         Self {
             options,
-            help,
             variable: b"",
+            id: 0,
             error,
         }
     }
@@ -286,9 +255,14 @@ impl<'o, 'a> Reader<'o, 'a> {
         environment: impl Iterator<Item = &'a [u8]>,
     ) -> Option<()> {
         for entry in environment {
-            let mut value = entry;
-            if take_until(&mut value, b'=').is_some() && self.find(VARIABLES, entry, 0).is_some() {
-                self.apply(value)?;
+            let mut variables = VARIABLES;
+            while let Some([id, beginning @ ..]) = take_until(&mut variables, b'\n') {
+                if let Some(value) = after_prefix(entry, beginning)
+                    && (value.is_empty() || beginning.ends_with(b"="))
+                {
+                    self.id = *id;
+                    self.apply(value)?;
+                }
             }
         }
         let mut variable = self.variable;
@@ -299,11 +273,11 @@ impl<'o, 'a> Reader<'o, 'a> {
             variable = rest;
             (!word.is_empty()).then_some(word)
         };
-        if self.read_words(b"PIDLING_OPTIONS", &mut words)? {
+        if self.read_words(Piece::PIDLING_OPTIONS, &mut words)? {
             return self.fail(Message::NotAnOption);
         }
         let has_command =
-            !self.options.asks_for_output() && self.read_words(b"command line", arguments)?;
+            !self.options.asks_for_output() && self.read_words(Piece::COMMAND_LINE, arguments)?;
         if self.options.task == Task::Run && !has_command {
             return self.fail(Message::NoCommand);
         }
@@ -335,7 +309,7 @@ impl<'o, 'a> Reader<'o, 'a> {
     /// Reads options up to the first word that is none, or past `--`, or past an option that asks for
     /// output. Notes each word, and returns whether the last one was none.
     #[inline(never)]
-    fn read_words(&mut self, source: &'static [u8], words: Words<'_, 'a>) -> Option<bool> {
+    fn read_words(&mut self, source: Piece, words: Words<'_, 'a>) -> Option<bool> {
         self.error.source = source;
         let mut past_options = false;
         while let Some(word) = words() {
@@ -357,9 +331,9 @@ impl<'o, 'a> Reader<'o, 'a> {
                     (value, name, letter, letters) = (word, word, 0, b"");
                     is_attached = take_until(&mut value, b'=').is_some();
                 }
-                self.find(self.help, name, letter)
+                self.find(name, letter)
                     .or_else(|| self.fail(Message::UnknownOption))?;
-                if self.error.row.value != b' ' {
+                if self.error.value != b' ' {
                     letters = b"";
                     if !is_attached {
                         let Some(word) = words() else {
@@ -383,16 +357,30 @@ impl<'o, 'a> Reader<'o, 'a> {
     /// Finds the option of a letter, or of the long name that `word` holds up to its end or a `=`, and
     /// notes it. `None` where there is none; then the nearest one is noted.
     #[inline(never)]
-    fn find(&mut self, mut table: &'a [u8], word: &[u8], letter: u8) -> Option<()> {
+    fn find(&mut self, word: &[u8], letter: u8) -> Option<()> {
         let letter = if letter == b'L' { b'l' } else { letter };
         let mut most_alike = 0;
-        while let Some(line) = take_until(&mut table, b'\n') {
-            let Some(row) = Row::read(line) else { continue };
-            let same = common_start(row.name, word);
-            let is_named = same == row.name.len() && matches!(word.get(same), None | Some(b'='));
-            let is_found = is_named || (row.id == letter && letter.is_ascii());
+        let mut next = Piece::HELP;
+        while next != Piece::VERBOSITY {
+            let line = next;
+            next = line.plus(3);
+            let mut buffer = [0; LINE_LIMIT];
+            let text = &mut Text::new(&mut buffer);
+            text.push_line(line);
+            let [b' ', _, _, short, _, _, columns @ ..] = text.as_bytes() else {
+                continue;
+            };
+            let mut columns = columns;
+            let name = take_until(&mut columns, b' ')?;
+            let id = match name {
+                [_, _, _, second, ..] if *short == b' ' => id_by_name(*second),
+                _ => *short,
+            };
+            let same = common_start(name, word);
+            let is_named = same == name.len() && matches!(word.get(same), None | Some(b'='));
+            let is_found = is_named || (id == letter && letter.is_ascii());
             // A letter in the wrong case, else the name that begins most alike.
-            let is_other_case = row.id == letter ^ 0x20;
+            let is_other_case = id == letter ^ 0x20;
             let alike = if is_other_case {
                 99
             } else {
@@ -400,7 +388,9 @@ impl<'o, 'a> Reader<'o, 'a> {
             };
             if is_found || alike > most_alike {
                 most_alike = alike;
-                self.error.row = row;
+                self.id = id;
+                self.error.option = line.plus(1);
+                self.error.value = columns.first().copied().unwrap_or_default();
             }
             if is_found {
                 return Some(());
@@ -412,7 +402,7 @@ impl<'o, 'a> Reader<'o, 'a> {
     /// Carries out the option that was noted last.
     #[inline(never)]
     fn apply(&mut self, value: &'a [u8]) -> Option<()> {
-        self.options.switch(self.error.row.id);
+        self.options.switch(self.id);
         self.set(value).or_else(|| {
             self.error.word = value;
             self.fail(Message::BadValue)
@@ -423,7 +413,7 @@ impl<'o, 'a> Reader<'o, 'a> {
     /// understand.
     fn set(&mut self, value: &'a [u8]) -> Option<()> {
         let options = &mut *self.options;
-        match self.error.row.id {
+        match self.id {
             b'e' => {
                 let status = usize::try_from(parse_decimal(value)?).ok()?;
                 *options.remapped.0.get_mut(status)? = true;
@@ -483,6 +473,6 @@ impl Options {
     }
 }
 
-const LOG_FORMAT: u8 = Row::id_by_name(b'o');
-const SETSID: u8 = Row::id_by_name(b'e');
-const STOP_DELAY: u8 = Row::id_by_name(b't');
+const LOG_FORMAT: u8 = id_by_name(b'o');
+const SETSID: u8 = id_by_name(b'e');
+const STOP_DELAY: u8 = id_by_name(b't');

@@ -1,6 +1,7 @@
 //! What the kernel's text files say: `/proc/PID/stat`, `/proc/PID/cgroup` and the memory
 //! controller's event counts. Pure: bytes in, values out.
 
+use crate::packed::Piece;
 use crate::posix::pid::Pid;
 use crate::posix::signal::{Signal, SignalSet};
 use crate::text::{after_prefix, parse_decimal, take_until};
@@ -92,17 +93,17 @@ impl ProcessStat {
     /// Why a process that was sent `signal` (1 to 31) is still here.
     #[must_use]
     #[inline(never)]
-    pub fn disposition(&self, signal: Signal) -> &'static [u8] {
+    pub fn disposition(&self, signal: Signal) -> Piece {
         let [.., blocked, ignored, caught] = self.fields;
         let has = |signals: u32| SignalSet(signals.into()).contains(signal);
         if has(ignored) {
-            b"ignores"
+            Piece::IGNORES
         } else if has(caught) {
-            b"catches"
+            Piece::CATCHES
         } else if has(blocked) {
-            b"blocks"
+            Piece::BLOCKS
         } else {
-            b"has not yet acted on"
+            Piece::HAS_NOT_ACTED_ON
         }
     }
 }
@@ -183,10 +184,10 @@ mod tests {
         assert_eq!(stat.process_id(), 7);
         assert_eq!((stat.name(), stat.state()), (&b"a) b\n(c 9"[..], b'D'));
         assert_eq!((stat.parent(), stat.group()), (1, 6));
-        assert_eq!(stat.disposition(Signal::QUIT), b"blocks");
-        assert_eq!(stat.disposition(Signal::INT), b"ignores");
-        assert_eq!(stat.disposition(Signal::new(1).unwrap()), b"catches");
-        assert_eq!(stat.disposition(Signal::TERM), b"has not yet acted on");
+        assert_eq!(stat.disposition(Signal::QUIT), Piece::BLOCKS);
+        assert_eq!(stat.disposition(Signal::INT), Piece::IGNORES);
+        assert_eq!(stat.disposition(Signal::new(1).unwrap()), Piece::CATCHES);
+        assert_eq!(stat.disposition(Signal::TERM), Piece::HAS_NOT_ACTED_ON);
     }
 
     #[test]
@@ -195,9 +196,9 @@ mod tests {
         let stat = parse(format!("4194304 () R 4194303 4194302 {longest}1 2 4 0").as_bytes());
         assert_eq!((stat.name(), stat.state()), (&b""[..], b'R'));
         assert_eq!((stat.parent(), stat.group()), (4_194_303, 4_194_302));
-        assert_eq!(stat.disposition(Signal::new(1).unwrap()), b"blocks");
-        assert_eq!(stat.disposition(Signal::new(2).unwrap()), b"ignores");
-        assert_eq!(stat.disposition(Signal::new(3).unwrap()), b"catches");
+        assert_eq!(stat.disposition(Signal::new(1).unwrap()), Piece::BLOCKS);
+        assert_eq!(stat.disposition(Signal::new(2).unwrap()), Piece::IGNORES);
+        assert_eq!(stat.disposition(Signal::new(3).unwrap()), Piece::CATCHES);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! and what the kernel knows about a SIGKILL (7.1). Read only when a shutdown needs it.
 
 use crate::messages::{Log, Message};
+use crate::packed::Piece;
 use crate::posix::errno::Errno;
 use crate::posix::pid::Pid;
 use crate::posix::signal::Signal;
@@ -156,7 +157,7 @@ impl ProcessTable<'_> {
                 .words(if was_asked {
                     stat.disposition(signal)
                 } else {
-                    b"never got"
+                    Piece::NEVER_GOT
                 })
                 .signal(signal)
                 .end();
@@ -177,7 +178,7 @@ impl ProcessTable<'_> {
         if self.own != Pid::INIT || task != Task::Signal {
             message = Message::RestSignalled;
             processes = self.for_each(task, signal);
-            self.log.ignored("read", processes.map(|_| ()));
+            self.log.ignored(Piece::READ, processes.map(|_| ()));
         }
         if processes.is_err() {
             message = Message::RestAllSignalled;
@@ -188,7 +189,7 @@ impl ProcessTable<'_> {
         {
             self.log.say(message).signal(signal).number(processes).end();
         }
-        self.log.ignored("kill", processes.map(|_| ()));
+        self.log.ignored(Piece::KILL, processes.map(|_| ()));
     }
 
     /// Says who is still here, and why (contract 6.6).

@@ -3,8 +3,21 @@
 //! The build packs these texts (`src/entry/build.rs`), and the binary holds nothing but the packed bytes.
 //! Nothing in here may therefore refer to the rest of the crate.
 
+/// How much a message matters; a log shows what is at or above its own level.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// The init cannot do what it was asked to.
+    Error,
+    /// Something its user should know of; the default.
+    Warning,
+    /// The life of the main child (`-v`).
+    Info,
+    /// Every reap and every ignored error (`-vv`).
+    Debug,
+}
+
 macro_rules! vocabulary {
-    ($($(#[$doc:meta])* $name:ident: $level:literal, $template:literal;)*) => {
+    ($($(#[$doc:meta])* $name:ident: $level:ident, $template:literal;)*) => {
         /// Something the init can say.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[repr(u8)]
@@ -12,141 +25,179 @@ macro_rules! vocabulary {
             $($(#[$doc])* $name),*
         }
 
-        /// The first letters of the messages' levels, in their order.
-        pub const LEVELS: &[u8] = concat!($($level),*).as_bytes();
+        /// The messages' levels in their order.
+        pub const LEVELS: &[Level] = &[$(Level::$level),*];
 
-        /// The messages' templates in their order, one a line: `event|words with {fields}`.
-        pub const TEMPLATES: &str = concat!($($template, "\n"),*);
+        /// The messages in their order: `event|words with {fields}`.
+        pub const TEMPLATES: &[&str] = &[$($template),*];
     };
 }
 
 vocabulary! {
     /// The main child runs.
-    Started: "I", "started|started {command} as process {pid}";
+    Started: Info, "started|started {command} as process {pid}";
     /// A signal was sent on to the main child.
-    Forwarded: "I", "signal_forwarded|forwarded {signal} to process {pid}";
+    Forwarded: Info, "signal_forwarded|forwarded {signal} to process {pid}";
     /// A signal was sent on to the main child's process group.
-    ForwardedToGroup: "I", "signal_forwarded|forwarded {signal} to process group {group}";
+    ForwardedToGroup: Info, "signal_forwarded|forwarded {signal} to process group {group}";
     /// A signal went nowhere: rewritten to 0, caused by the init itself, or its target is dead.
-    Dropped: "D", "signal_dropped|dropped {signal}: {reason}";
+    Dropped: Debug, "signal_dropped|dropped {signal}: {reason}";
     /// The first stop signal came.
-    ShutdownBegan: "I", "shutdown_began|shutdown began with {signal}";
+    ShutdownBegan: Info, "shutdown_began|shutdown began with {signal}";
     /// The first stop signal is held back.
-    StopDelayed: "I", "stop_delayed|holding {signal} back for {delay_ms}";
+    StopDelayed: Info, "stop_delayed|holding {signal} back for {delay_ms}";
     /// The main child is dead and the rest was asked to end.
-    RestSignalled: "I", "rest_signalled|sent {signal} to the rest, processes: {processes}";
+    RestSignalled: Info, "rest_signalled|sent {signal} to the rest, processes: {processes}";
     /// The same, where one system call reaches them all and nobody counts.
-    RestAllSignalled: "I", "rest_signalled|sent {signal} to the rest";
+    RestAllSignalled: Info, "rest_signalled|sent {signal} to the rest";
     /// A process that the coming SIGKILL will end.
-    Survivor: "W", "survivor|still here: process {pid} ({name}), state {state}, {disposition} {signal}";
+    Survivor: Warning, "survivor|still here: process {pid} ({name}), state {state}, {disposition} {signal}";
     /// Survivors beyond those listed.
-    MoreSurvivors: "W", "more_survivors|still here: {processes} more";
+    MoreSurvivors: Warning, "more_survivors|still here: {processes} more";
     /// No list of survivors.
-    SurvivorsUnknown: "W", "survivors_unknown|cannot look for survivors: {error}";
+    SurvivorsUnknown: Warning, "survivors_unknown|cannot look for survivors: {error}";
     /// The deadline passed.
-    Killed: "W", "killed|sent SIGKILL to all that is left, {elapsed_ms} after the shutdown began";
+    Killed: Warning, "killed|sent SIGKILL to all that is left, {elapsed_ms} after the shutdown began";
     /// Some processes outlived SIGKILL, for as long as the init waits.
-    Unkillable: "W", "unkillable|ending in spite of processes that outlived SIGKILL for {elapsed_ms}";
+    Unkillable: Warning, "unkillable|ending in spite of processes that outlived SIGKILL for {elapsed_ms}";
     /// The main child called exit.
-    ChildExited: "I", "main_child_ended|main child {pid} exited with status {status}";
+    ChildExited: Info, "main_child_ended|main child {pid} exited with status {status}";
     /// A signal killed the main child.
-    ChildKilled: "I", "main_child_ended|main child {pid} was killed by {signal}";
+    ChildKilled: Info, "main_child_ended|main child {pid} was killed by {signal}";
     /// Who killed the main child with SIGKILL, where that is all that can be known.
-    SigkillExplained: "W", "sigkill_explained|main child {pid} was killed with SIGKILL {killer}";
+    SigkillExplained: Warning, "sigkill_explained|main child {pid} was killed with SIGKILL {killer}";
     /// The same, where the kernel counts the processes of the control group that it killed for want of memory.
-    SigkillCounted: "W", "sigkill_explained|main child {pid} was killed with SIGKILL {killer}; out-of-memory kills of its cgroup so far: {oom_kill}";
+    SigkillCounted: Warning, "sigkill_explained|main child {pid} was killed with SIGKILL {killer}; out-of-memory kills of its cgroup so far: {oom_kill}";
     /// The same, where that count cannot be read.
-    SigkillUncounted: "W", "sigkill_explained|main child {pid} was killed with SIGKILL {killer}; the out-of-memory kills of its cgroup cannot be read";
+    SigkillUncounted: Warning, "sigkill_explained|main child {pid} was killed with SIGKILL {killer}; the out-of-memory kills of its cgroup cannot be read";
     /// How long the shutdown took.
-    ShutdownTook: "I", "shutdown_took|shutdown took {elapsed_ms}";
+    ShutdownTook: Info, "shutdown_took|shutdown took {elapsed_ms}";
     /// The init's last words.
-    Exit: "I", "exit|exiting with status {status}";
+    Exit: Info, "exit|exiting with status {status}";
     /// `-w`, in tini's words.
-    ReapedWarning: "W", "reaped|Reaped zombie process with pid={pid}";
+    ReapedWarning: Warning, "reaped|Reaped zombie process with pid={pid}";
     /// A process that is not the main child was reaped.
-    Reaped: "D", "reaped|reaped process {pid}";
+    Reaped: Debug, "reaped|reaped process {pid}";
     /// A terminal stopped the main child; the init stops too, if a shell above can resume it.
-    ChildStopped: "D", "main_child_stopped|main child {pid} was stopped by {signal}";
+    ChildStopped: Debug, "main_child_stopped|main child {pid} was stopped by {signal}";
     /// The main child runs again.
-    ChildResumed: "D", "main_child_resumed|resumed the process group of main child {pid}";
+    ChildResumed: Debug, "main_child_resumed|resumed the process group of main child {pid}";
     /// The pause process runs.
-    Paused: "I", "paused|waiting for SIGTERM or SIGINT";
+    Paused: Info, "paused|waiting for SIGTERM or SIGINT";
     /// A failure that changes nothing.
-    Ignored: "D", "error_ignored|{call} failed, which is harmless: {error}";
+    Ignored: Debug, "error_ignored|{call} failed, which is harmless: {error}";
     /// execve(2) failed.
-    ExecFailed: "E", "exec_failed|cannot execute {command}: {error}";
+    ExecFailed: Error, "exec_failed|cannot execute {command}: {error}";
     /// What comes before execve(2) failed.
-    StartFailed: "E", "start_failed|cannot create a {step} for {command}: {error}";
+    StartFailed: Error, "start_failed|cannot create a {step} for {command}: {error}";
     /// Asked-for output went nowhere.
-    OutputFailed: "E", "output_failed|cannot write to standard output: {error}";
+    OutputFailed: Error, "output_failed|cannot write to standard output: {error}";
     /// An option that does not exist.
-    UnknownOption: "E", "usage_error|{source}: unknown option '{word}', the nearest is '{option}'; try --help";
+    UnknownOption: Error, "usage_error|{source}: unknown option '{word}', the nearest is '{option}'; try --help";
     /// An option's value is missing.
-    MissingValue: "E", "usage_error|{source}: no value after '{word}', {option} expects {expected}; try --help";
+    MissingValue: Error, "usage_error|{source}: no value after '{word}', {option} expects {expected}; try --help";
     /// An option's value is wrong.
-    BadValue: "E", "usage_error|{source}: bad value '{word}', {option} expects {expected}; try --help";
+    BadValue: Error, "usage_error|{source}: bad value '{word}', {option} expects {expected}; try --help";
     /// A value for an option without one.
-    UnwantedValue: "E", "usage_error|{source}: unwanted value '{word}', {option} takes none; try --help";
+    UnwantedValue: Error, "usage_error|{source}: unwanted value '{word}', {option} takes none; try --help";
     /// A word in a variable that is no option.
-    NotAnOption: "E", "usage_error|{source}: unwanted word '{word}', expected options only; try --help";
+    NotAnOption: Error, "usage_error|{source}: unwanted word '{word}', expected options only; try --help";
     /// A command together with --pause.
-    UnwantedCommand: "E", "usage_error|{source}: unwanted command '{word}', --pause takes none; try --help";
+    UnwantedCommand: Error, "usage_error|{source}: unwanted command '{word}', --pause takes none; try --help";
     /// The deadline would pass during the delay.
-    GraceTooShort: "E", "usage_error|{source}: --grace-period expects more than --stop-delay; try --help";
+    GraceTooShort: Error, "usage_error|{source}: --grace-period expects more than --stop-delay; try --help";
     /// Nothing to run.
-    NoCommand: "E", "usage_error|{source}: no command, expected COMMAND [ARG...]; try --help";
+    NoCommand: Error, "usage_error|{source}: no command, expected COMMAND [ARG...]; try --help";
 }
 
-/// How lines begin. As text, by level; as JSON, before the time and, by level, after it; and before the
-/// count of dropped lines, as text and as JSON.
-pub const BEGINNINGS: &str = "\
-pidling: error: \n\
-pidling: warning: \n\
-pidling: \n\
-pidling: \n\
-{\"time\":\n\
-,\"level\":\"error\",\"event\":\"\n\
-,\"level\":\"warning\",\"event\":\"\n\
-,\"level\":\"info\",\"event\":\"\n\
-,\"level\":\"debug\",\"event\":\"\n\
-lines dropped: \n\
-,\"dropped\":\n\
-";
-
-/// The error numbers that starting a process can meet (`include/uapi/asm-generic/errno-base.h` and
-/// `errno.h`).
-pub const ERRORS: &[u8] = &[
-    1, 2, 3, 5, 7, 8, 9, 11, 12, 13, 20, 21, 22, 26, 28, 32, 36, 38, 40,
+/// Other words, with their names as constants of `Piece`.
+pub const WORDS: &[(&str, &str)] = &[
+    // How lines begin as text, by level.
+    ("BEGINNING", "pidling: error: "),
+    ("", "pidling: warning: "),
+    ("", "pidling: "),
+    ("", "pidling: "),
+    // How they begin as JSON: before the time and, by level, after it.
+    ("JSON_BEGINNING", "{\"time\":\""),
+    ("JSON_LEVEL", "Z\",\"level\":\"error\",\"event\":\""),
+    ("", "Z\",\"level\":\"warning\",\"event\":\""),
+    ("", "Z\",\"level\":\"info\",\"event\":\""),
+    ("", "Z\",\"level\":\"debug\",\"event\":\""),
+    // Around the name of a field.
+    ("JSON_FIELD", ",\""),
+    ("JSON_VALUE", "\":"),
+    ("LINES_DROPPED", "lines dropped: "),
+    ("JSON_DROPPED", ",\"dropped\":"),
+    ("SEMICOLON", "; "),
+    ("SECONDS", " s"),
+    ("CUT", "..."),
+    ("ESCAPE", "\\x"),
+    ("JSON_ESCAPE", "\\u00"),
+    ("ERRNO", "errno "),
+    // Where a word came from.
+    ("ENVIRONMENT", "environment"),
+    ("PIDLING_OPTIONS", "PIDLING_OPTIONS"),
+    ("COMMAND_LINE", "command line"),
+    // What options expect as their values.
+    ("EXPECTED_STATUS", "a number from 0 to 255"),
+    ("EXPECTED_VERBOSITY", "a number from 0 to 3"),
+    ("EXPECTED_SIGNAL", "a signal such as TERM, 15 or RTMIN+3"),
+    (
+        "EXPECTED_SIGNALS",
+        "signals such as TERM:QUIT or HUP:0, the first not KILL, STOP or CHLD",
+    ),
+    (
+        "EXPECTED_TIME",
+        "a time such as 10, 10s, 1500ms or 2m, up to 24 h",
+    ),
+    ("EXPECTED_FORMAT", "text or json"),
+    // What cannot be created for the command.
+    ("PROCESS", "process"),
+    ("GROUP", "group"),
+    // Calls.
+    ("PRCTL", "prctl"),
+    ("KILL", "kill"),
+    ("READ", "read"),
+    // Why a signal was dropped.
+    ("CAUSED_BY_PIDLING", "caused by pidling"),
+    ("NO_MAIN_CHILD", "no main child"),
+    ("REWRITTEN_TO_0", "rewritten to 0"),
+    // Who sent SIGKILL.
+    ("BY_DEADLINE", "by pidling at the deadline"),
+    ("BY_REWRITE", "that pidling forwarded for another signal"),
+    ("FROM_OUTSIDE", "from outside"),
+    ("NOT_BY_PIDLING", "not sent by pidling"),
+    // What a survivor does about a signal.
+    ("NEVER_GOT", "never got"),
+    ("IGNORES", "ignores"),
+    ("CATCHES", "catches"),
+    ("BLOCKS", "blocks"),
+    ("HAS_NOT_ACTED_ON", "has not yet acted on"),
 ];
 
-/// Their names and meanings in their order, one a line: `NAME| (meaning)`.
-pub const ERROR_NAMES: &str = "\
-EPERM| (operation not permitted)
-ENOENT| (no such file or directory)
-ESRCH| (no such process)
-EIO| (input/output error)
-E2BIG| (argument list too long)
-ENOEXEC| (exec format error)
-EBADF| (bad file descriptor)
-EAGAIN| (resource temporarily unavailable)
-ENOMEM| (cannot allocate memory)
-EACCES| (permission denied)
-ENOTDIR| (not a directory)
-EISDIR| (is a directory)
-EINVAL| (invalid argument)
-ETXTBSY| (text file busy)
-ENOSPC| (no space left on device)
-EPIPE| (broken pipe)
-ENAMETOOLONG| (file name too long)
-ENOSYS| (function not implemented)
-ELOOP| (too many levels of symbolic links)
-";
-
-/// The license in short.
-pub const LICENSE: &str = "\
-pidling is free software under the MIT license.
-Copyright (c) 2026 The pidling authors
-";
+/// The error numbers that starting a process can meet (`include/uapi/asm-generic/errno-base.h` and
+/// `errno.h`), with their names and meanings.
+pub const ERRORS: &[(u8, &str, &str)] = &[
+    (1, "EPERM", " (operation not permitted)"),
+    (2, "ENOENT", " (no such file or directory)"),
+    (3, "ESRCH", " (no such process)"),
+    (5, "EIO", " (input/output error)"),
+    (7, "E2BIG", " (argument list too long)"),
+    (8, "ENOEXEC", " (exec format error)"),
+    (9, "EBADF", " (bad file descriptor)"),
+    (11, "EAGAIN", " (resource temporarily unavailable)"),
+    (12, "ENOMEM", " (cannot allocate memory)"),
+    (13, "EACCES", " (permission denied)"),
+    (20, "ENOTDIR", " (not a directory)"),
+    (21, "EISDIR", " (is a directory)"),
+    (22, "EINVAL", " (invalid argument)"),
+    (26, "ETXTBSY", " (text file busy)"),
+    (28, "ENOSPC", " (no space left on device)"),
+    (32, "EPIPE", " (broken pipe)"),
+    (36, "ENAMETOOLONG", " (file name too long)"),
+    (38, "ENOSYS", " (function not implemented)"),
+    (40, "ELOOP", " (too many levels of symbolic links)"),
+];
 
 /// The text of `--help`, which is the table of options too: a line for each, in fixed columns: the letter, the
 /// long name, the name of its value if it takes one.
@@ -175,15 +226,17 @@ PIDLING_OPTIONS in the environment holds options too. Status: that of COMMAND,
 128+N if signal N killed it, 127 not found, 126 not executable, 125 other errors
 ";
 
-/// What options expect as their values, by the first letters of the values' names in [`EXPECTING`].
-pub const EXPECTED: &str = "\
-a number from 0 to 255
-a number from 0 to 3
-a signal such as TERM, 15 or RTMIN+3
-signals such as TERM:QUIT or HUP:0, the first not KILL, STOP or CHLD
-a time such as 10, 10s, 1500ms or 2m, up to 24 h
-text or json
+/// A line of the same form for a variable, so that a bad value of it can be reported alike.
+pub const VERBOSITY: &str = "      TINI_VERBOSITY LEVEL";
+
+/// The license in short.
+pub const LICENSE: &str = "\
+pidling is free software under the MIT license.
+Copyright (c) 2026 The pidling authors
 ";
 
-/// The first letters of the names of values, in the order of [`EXPECTED`].
-pub const EXPECTING: &[u8] = b"NLSATF";
+/// What dockerd reads as the version of tini (contract 10.4); `{version}` is the version's number.
+pub const VERSION_AS_TINI: &str = "tini version {version}_pidling";
+
+/// The version line, which dockerd reads too. The commit follows where it is known.
+pub const VERSION: &str = "pidling version {version}";

@@ -126,18 +126,11 @@ fn prepare(plan: &Plan<'_>) -> sys::Result<()> {
 
 /// Executes the command as execvp(3) does, and returns only to say why not.
 fn execute(plan: &Plan<'_>) -> Errno {
-    let Plan {
-        arguments,
-        command,
-        environment,
-        own,
-        ..
-    } = *plan;
     let mut path = None;
     let mut listen_pid = usize::MAX;
-    for (index, entry) in environment.iter().enumerate() {
+    for (index, entry) in plan.environment.iter().enumerate() {
         path = path.or(after_prefix(entry, b"PATH="));
-        if after_prefix(entry, LISTEN_PID).and_then(process_id) == Some(own) {
+        if after_prefix(entry, LISTEN_PID).and_then(process_id) == Some(plan.own) {
             listen_pid = index;
         }
     }
@@ -146,33 +139,16 @@ fn execute(plan: &Plan<'_>) -> Errno {
     own_listen_pid.push_bytes(LISTEN_PID);
     own_listen_pid.push_decimal(sys::getpid().number().unsigned_abs());
     own_listen_pid.push(0);
-    let word = arguments.get(command).unwrap_or_default();
+    let word = plan.arguments.get(plan.command).unwrap_or_default();
     let path = path.unwrap_or(DEFAULT_PATH);
+    plan.environment
+        .replace(listen_pid, own_listen_pid.as_bytes());
     // No candidate is longer than both together, and few need all of the page that `PATH_MAX` takes.
-    let search = if word.len().saturating_add(path.len()) < USUAL_LIMIT - 2 {
-        search_within::<USUAL_LIMIT>
+    if word.len().saturating_add(path.len()) < USUAL_LIMIT - 2 {
+        search_within::<USUAL_LIMIT>(plan, word, path)
     } else {
-        search_within::<PATH_LIMIT>
-    };
-    environment.with(listen_pid, own_listen_pid.as_bytes(), &mut || {
-        search(word, path, &mut |file| {
-            let errno = sys::execve(file, arguments, command, environment);
-            if errno != Errno::ENOEXEC {
-                return errno;
-            }
-            // POSIX, exec: a file of unknown format is a script. The entry before the command is free.
-            let first = command.wrapping_sub(1);
-            arguments.with(command, file, &mut || {
-                arguments.with(first, SHELL, &mut || {
-                    match sys::execve(SHELL, arguments, first, environment) {
-                        // The file is there, only its interpreter is not.
-                        Errno::ENOENT => Errno::ENOEXEC,
-                        errno => errno,
-                    }
-                })
-            })
-        })
-    })
+        search_within::<PATH_LIMIT>(plan, word, path)
+    }
 }
 
 /// As much as most command words and search paths need.
@@ -180,13 +156,25 @@ const USUAL_LIMIT: usize = 512;
 
 /// Searches with candidates of less than `N` bytes.
 #[inline(never)]
-fn search_within<const N: usize>(
-    word: &[u8],
-    path: &[u8],
-    execute: &mut dyn FnMut(&[u8]) -> Errno,
-) -> Errno {
-    let mut buffer = [0; N];
-    path_search::search(word, path, &mut Text::new(&mut buffer), execute)
+fn search_within<const N: usize>(plan: &Plan<'_>, word: &[u8], path: &[u8]) -> Errno {
+    search(plan, word, path, &mut Text::new(&mut [0; N]))
+}
+
+#[inline(never)]
+fn search(plan: &Plan<'_>, word: &[u8], path: &[u8], buffer: &mut Text<'_>) -> Errno {
+    path_search::search(word, path, buffer, |file| {
+        let mut first = plan.command;
+        let errno = sys::execve(file, plan.arguments, first, plan.environment);
+        if errno == Errno::ENOEXEC {
+            // POSIX, exec: a file of unknown format is a script. The entry before the command is free.
+            plan.arguments.replace(first, file);
+            first = first.wrapping_sub(1);
+            plan.arguments.replace(first, SHELL);
+            let _ = sys::execve(SHELL, plan.arguments, first, plan.environment);
+        }
+        // Without a shell, the format stays the reason.
+        errno
+    })
 }
 
 /// Runs files of unknown format.

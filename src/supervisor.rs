@@ -5,6 +5,7 @@
 //! decides on is: is the main child alive, has a shutdown begun, and what time is it.
 
 use crate::options::{Name, Options, Target};
+use crate::packed::Piece;
 use crate::posix::duration::{Instant, Milliseconds};
 use crate::posix::pid::Pid;
 use crate::posix::signal::{Sender, Signal};
@@ -62,7 +63,7 @@ pub trait Steps {
     /// Sends a signal to the target.
     fn forward(&mut self, signal: Signal, origin: &Origin);
     /// Says that a received signal goes nowhere, and why.
-    fn drop_signal(&mut self, signal: Signal, reason: &'static str);
+    fn drop_signal(&mut self, signal: Signal, reason: Piece);
     /// Says that the shutdown began with this signal, and whether it is held back.
     fn begin_shutdown(&mut self, signal: Signal, held: bool);
     /// Stops the init itself, as dumb-init does (contract 10.3).
@@ -164,16 +165,16 @@ impl<'a> Supervisor<'a> {
     /// A signal other than SIGCHLD was received.
     pub fn received(&mut self, signal: Signal, origin: &Origin, steps: &mut impl Steps) {
         let reason = match (self.main_child, origin) {
-            (_, Origin::Ourselves) => "caused by pidling",
+            (_, Origin::Ourselves) => Piece::CAUSED_BY_PIDLING,
             (MainChild::Absent, _) if matches!(signal, Signal::TERM | Signal::INT) => {
                 return self.end(steps);
             }
-            (MainChild::Absent | MainChild::Dead, _) => "no main child",
+            (MainChild::Absent | MainChild::Dead, _) => Piece::NO_MAIN_CHILD,
             (MainChild::Alive(_), _) => {
                 if let Some(forwarded) = self.options.rewrites.apply(signal) {
                     return self.pass_on(signal, forwarded, origin, steps);
                 }
-                "rewritten to 0"
+                Piece::REWRITTEN_TO_0
             }
         };
         steps.drop_signal(signal, reason);
@@ -258,7 +259,7 @@ impl<'a> Supervisor<'a> {
         }
         if self.release_at < NEVER {
             self.release_at = NEVER;
-            steps.drop_signal(self.held.0, "no main child");
+            steps.drop_signal(self.held.0, Piece::NO_MAIN_CHILD);
         }
         steps.child_ended(status);
         self.main_child = MainChild::Dead;

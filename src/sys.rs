@@ -32,15 +32,14 @@ const SIGSET_SIZE: usize = size_of::<SignalSet>();
 
 /// What a call returned. None of those here returns an address, so every negative number is an error.
 fn taken(result: usize) -> Result<usize> {
-    if result.cast_signed() < 0 {
-        Err(Errno(to_int(result).wrapping_neg()))
-    } else {
-        Ok(result)
-    }
+    done(result).map(|()| result)
 }
 
 fn done(result: usize) -> Result<()> {
-    taken(result).map(|_| ())
+    match Errno::new(to_int(result).min(0).wrapping_neg()) {
+        Some(errno) => Err(errno),
+        None => Ok(()),
+    }
 }
 
 /// The address of a string that ends with a null byte, as all paths here do; of an empty one if it does
@@ -188,8 +187,8 @@ pub fn spawn<T>(child: fn(&mut T) -> !, plan: &mut T) -> Result<Pid> {
 pub struct Vector {
     /// All entries and the null pointer behind them.
     slots: &'static [Cell<*const u8>],
-    /// Whether an entry is replaced by a string that does not live as long as the process.
-    lent: Cell<bool>,
+    /// Whether an entry was replaced by a string that may not live as long as the process.
+    replaced: Cell<bool>,
 }
 
 impl Vector {
@@ -215,15 +214,15 @@ impl Vector {
         let slots = unsafe { core::slice::from_raw_parts(first.cast(), count) };
         Self {
             slots,
-            lent: Cell::new(false),
+            replaced: Cell::new(false),
         }
     }
 
-    /// The string at `index` without its null byte; `None` past the end, and within [`Self::with`].
+    /// The string at `index` without its null byte; `None` past the end, and after [`Self::replace`].
     #[must_use]
     pub fn get(&self, index: usize) -> Option<&[u8]> {
         let start = self.slots.get(index)?.get();
-        if start.is_null() || self.lent.get() {
+        if start.is_null() || self.replaced.get() {
             return None;
         }
         let mut length = 0;
@@ -240,20 +239,15 @@ impl Vector {
         Some(unsafe { core::slice::from_raw_parts(start, length) })
     }
 
-    /// Does `action` while the entry at `index`, if there is one, is `word`, which ends with a null byte.
-    #[inline(never)]
-    pub fn with<T>(&self, index: usize, word: &[u8], action: &mut dyn FnMut() -> T) -> T {
-        let unused = Cell::new(ptr::null());
-        let slot = self.slots.get(index).unwrap_or(&unused);
-        let old = slot.get();
-        if !old.is_null() {
+    /// Puts `word`, which ends with a null byte, in the place of the entry at `index`, if there is one. As it
+    /// need not live as long as the process, nothing but execve(2) reads any entry from then on.
+    pub fn replace(&self, index: usize, word: &[u8]) {
+        if let Some(slot) = self.slots.get(index)
+            && !slot.get().is_null()
+        {
+            self.replaced.set(true);
             slot.set(c_string(word));
         }
-        let lent = self.lent.replace(true);
-        let result = action();
-        self.lent.set(lent);
-        slot.set(old);
-        result
     }
 
     /// All strings in their order.
@@ -263,14 +257,15 @@ impl Vector {
 }
 
 /// Replaces this process by the program in the file `path`, with the arguments from index `first` on,
-/// execve(2); returns only to say why not.
+/// execve(2); returns only to say why not. Entries that were replaced by words that are gone by now are what
+/// happens to be in their place.
 #[inline(never)]
 #[must_use]
 pub fn execve(path: &[u8], arguments: &Vector, first: usize, environment: &Vector) -> Errno {
     let arguments = arguments.slots.get(first..).unwrap_or_default().as_ptr();
     let environment = environment.slots.as_ptr();
-    // SAFETY: the path is null-terminated; both arrays hold null-terminated strings up to a null pointer:
-    // the kernel's own ones, or substitutes that outlive this call.
+    // SAFETY: the path is null-terminated; both arrays hold pointers up to a null pointer. The kernel only reads
+    // the strings there, and refuses those that it cannot read.
     let result = unsafe { syscall!(Sysno::execve, c_string(path), arguments, environment) };
     taken(result).err().unwrap_or(Errno::ENOEXEC)
 }
@@ -560,7 +555,7 @@ fn ppoll(descriptors: &mut [libc::pollfd], timeout: Milliseconds) -> Result<()> 
 
 /// A file descriptor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Descriptor(usize);
+pub struct Descriptor(i32);
 
 impl Descriptor {
     /// Standard input.
@@ -602,13 +597,13 @@ pub fn open(path: &[u8], how: Open) -> Result<Descriptor> {
             register(flags)
         )
     })
-    .map(Descriptor)
+    .map(|file| Descriptor(to_int(file)))
 }
 
 /// Closes a descriptor: close(2).
 pub fn close(file: Descriptor) {
     // SAFETY: the descriptor came from open, whose callers keep no copy.
-    let result = unsafe { syscall!(Sysno::close, file.0) };
+    let result = unsafe { syscall!(Sysno::close, register(file.0)) };
     // There is nothing to do about a failure: Linux frees the descriptor all the same.
     let _ = result;
 }
@@ -619,7 +614,14 @@ pub fn close(file: Descriptor) {
 /// Those of the manual page.
 pub fn read(file: Descriptor, buffer: &mut [u8]) -> Result<usize> {
     // SAFETY: the kernel writes at most as many bytes as the buffer has.
-    taken(unsafe { syscall!(Sysno::read, file.0, buffer.as_mut_ptr(), buffer.len()) })
+    taken(unsafe {
+        syscall!(
+            Sysno::read,
+            register(file.0),
+            buffer.as_mut_ptr(),
+            buffer.len()
+        )
+    })
 }
 
 /// Reads the next records of a directory: getdents64(2). Returns how many bytes there were, 0 at the end.
@@ -631,7 +633,7 @@ pub fn read_directory(directory: Descriptor, buffer: &mut [u8]) -> Result<usize>
     taken(unsafe {
         syscall!(
             Sysno::getdents64,
-            directory.0,
+            register(directory.0),
             buffer.as_mut_ptr(),
             buffer.len()
         )
@@ -644,7 +646,7 @@ pub fn read_directory(directory: Descriptor, buffer: &mut [u8]) -> Result<usize>
 /// Those of the manual page.
 pub fn write(file: Descriptor, bytes: &[u8]) -> Result<usize> {
     // SAFETY: the kernel reads as many bytes as there are.
-    taken(unsafe { syscall!(Sysno::write, file.0, bytes.as_ptr(), bytes.len()) })
+    taken(unsafe { syscall!(Sysno::write, register(file.0), bytes.as_ptr(), bytes.len()) })
 }
 
 /// Writes as much as goes without waiting: pwritev2(2) with `RWF_NOWAIT`.
@@ -662,7 +664,7 @@ pub fn write_without_waiting(file: Descriptor, bytes: &[u8]) -> Result<usize> {
     taken(unsafe {
         syscall!(
             Sysno::pwritev2,
-            file.0,
+            register(file.0),
             &raw const vector,
             1,
             here,
@@ -675,7 +677,7 @@ pub fn write_without_waiting(file: Descriptor, bytes: &[u8]) -> Result<usize> {
 /// Whether something could be written now, without an error to be expected: ppoll(2).
 #[must_use]
 pub fn is_writable(file: Descriptor) -> bool {
-    let fd = to_int(file.0);
+    let fd = file.0;
     let mut descriptors = [libc::pollfd {
         fd,
         events: libc::POLLOUT,
@@ -695,7 +697,14 @@ pub fn is_writable(file: Descriptor) -> bool {
 pub fn tcgetpgrp(terminal: Descriptor) -> Result<Option<Pid>> {
     let mut group = 0_i32;
     // SAFETY: TIOCGPGRP writes one pid_t.
-    done(unsafe { syscall!(Sysno::ioctl, terminal.0, libc::TIOCGPGRP, &raw mut group) })?;
+    done(unsafe {
+        syscall!(
+            Sysno::ioctl,
+            register(terminal.0),
+            libc::TIOCGPGRP,
+            &raw mut group
+        )
+    })?;
     Ok(Pid::new(group))
 }
 
@@ -706,7 +715,14 @@ pub fn tcgetpgrp(terminal: Descriptor) -> Result<Option<Pid>> {
 pub fn tcsetpgrp(terminal: Descriptor, group: Pid) -> Result<()> {
     let group = group.number();
     // SAFETY: TIOCSPGRP reads one pid_t.
-    done(unsafe { syscall!(Sysno::ioctl, terminal.0, libc::TIOCSPGRP, &raw const group) })
+    done(unsafe {
+        syscall!(
+            Sysno::ioctl,
+            register(terminal.0),
+            libc::TIOCSPGRP,
+            &raw const group
+        )
+    })
 }
 
 /// Gives up the controlling terminal: ioctl(2), TIOCNOTTY. From a session leader it takes it from the
@@ -717,7 +733,7 @@ pub fn tcsetpgrp(terminal: Descriptor, group: Pid) -> Result<()> {
 #[inline(never)]
 pub fn release_terminal(terminal: Descriptor) -> Result<()> {
     // SAFETY: TIOCNOTTY takes nothing.
-    done(unsafe { syscall!(Sysno::ioctl, terminal.0, libc::TIOCNOTTY, 0) })
+    done(unsafe { syscall!(Sysno::ioctl, register(terminal.0), libc::TIOCNOTTY, 0) })
 }
 
 /// Makes a terminal the controlling one of this process's session: ioctl(2), TIOCSCTTY.
@@ -726,7 +742,7 @@ pub fn release_terminal(terminal: Descriptor) -> Result<()> {
 /// EPERM where this process leads no session, or the terminal controls another one.
 pub fn acquire_terminal(terminal: Descriptor) -> Result<()> {
     // SAFETY: TIOCSCTTY takes a number.
-    done(unsafe { syscall!(Sysno::ioctl, terminal.0, libc::TIOCSCTTY, 0) })
+    done(unsafe { syscall!(Sysno::ioctl, register(terminal.0), libc::TIOCSCTTY, 0) })
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //!
 //! The functions are kept out of line on purpose: each call costs a few bytes, each copy fifty.
 
-use crate::packed::PAIRS;
+use crate::packed::{PAIRS, Piece};
 
 /// Text in a buffer. What does not fit is left out and remembered as an overflow.
 #[derive(Debug)]
@@ -61,11 +61,25 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// Appends text that the build packed: bytes above 127 each stand for a pair of bytes.
+    /// Appends a piece of our own texts.
+    #[inline(never)]
+    pub fn push_piece(&mut self, piece: Piece) {
+        self.push_packed(piece.packed());
+    }
+
+    /// Appends the three pieces of a line.
+    #[inline(never)]
+    pub fn push_line(&mut self, first: Piece) {
+        for index in 0..3 {
+            self.push_piece(first.plus(index));
+        }
+    }
+
+    /// Appends text that the build packed: bytes outside of printable ASCII each stand for a pair of bytes.
     #[inline(never)]
     pub fn push_packed(&mut self, packed: &[u8]) {
         for byte in packed {
-            match PAIRS.get(usize::from(byte.wrapping_sub(128))) {
+            match PAIRS.get(usize::from(byte.wrapping_sub(127))) {
                 Some(pair) => self.push_packed(pair),
                 None => self.push(*byte),
             }
@@ -75,29 +89,27 @@ impl<'a> Text<'a> {
     /// Appends a number in decimal.
     #[inline(never)]
     pub fn push_decimal(&mut self, number: u32) {
-        self.push_padded(number, 1);
+        self.push_number(number, 10, 1);
     }
 
-    /// Appends a number in decimal, with leading zeros up to `width` digits.
-    pub fn push_padded(&mut self, number: u32, width: u8) {
-        let tens = number / 10;
-        if tens > 0 || width > 1 {
-            self.push_padded(tens, width.saturating_sub(1));
+    /// Appends a number in a base up to 16, with leading zeros up to `width` digits.
+    pub fn push_number(&mut self, number: u32, base: u8, width: u8) {
+        let (Some(higher), Some(digit)) = (
+            number.checked_div(base.into()),
+            number.checked_rem(base.into()),
+        ) else {
+            return;
+        };
+        if higher > 0 || width > 1 {
+            self.push_number(higher, base, width.saturating_sub(1));
         }
-        let [digit, ..] = (number % 10).to_le_bytes();
-        self.push(digit | b'0');
-    }
-
-    /// Appends a byte as two hexadecimal digits.
-    pub fn push_hexadecimal(&mut self, byte: u8) {
-        for digit in [byte >> 4, byte & 15] {
-            let first = if digit < 10 {
-                b'0'
-            } else {
-                b'a'.wrapping_sub(10)
-            };
-            self.push(first.wrapping_add(digit));
-        }
+        let [digit, ..] = digit.to_le_bytes();
+        let first = if digit < 10 {
+            b'0'
+        } else {
+            b'a'.wrapping_sub(10)
+        };
+        self.push(first.wrapping_add(digit));
     }
 }
 
@@ -179,10 +191,10 @@ mod tests {
         check(|text| text.push_decimal(0), "0");
         check(|text| text.push_decimal(10), "10");
         check(|text| text.push_decimal(u32::MAX), "4294967295");
-        check(|text| text.push_padded(7, 3), "007");
-        check(|text| text.push_padded(1234, 3), "1234");
-        check(|text| text.push_hexadecimal(0x0f), "0f");
-        check(|text| text.push_hexadecimal(0xa0), "a0");
+        check(|text| text.push_number(7, 10, 3), "007");
+        check(|text| text.push_number(1234, 10, 3), "1234");
+        check(|text| text.push_number(0x0f, 16, 2), "0f");
+        check(|text| text.push_number(0xa0, 16, 2), "a0");
     }
 
     #[test]

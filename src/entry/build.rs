@@ -41,11 +41,9 @@ fn main() {
     println!("cargo::rerun-if-changed=.git/HEAD");
     println!("cargo::rerun-if-changed=.git/logs/HEAD");
     println!("cargo::rerun-if-changed=src/prose.rs");
-    pack(Path::new(
-        &std::env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"),
-    ));
-    let commit = commit().map_or(String::new(), |commit| format!(" - git.{commit}"));
-    println!("cargo::rustc-env=PIDLING_COMMIT={commit}");
+    let directory = std::env::var_os("OUT_DIR").expect("cargo sets OUT_DIR");
+    std::fs::write(Path::new(&directory).join("packed.rs"), packed())
+        .expect("OUT_DIR can be written");
 }
 
 /// The first seven hexadecimal digits of the checked-out commit, if this is the top of a checkout.
@@ -59,59 +57,107 @@ fn commit() -> Option<String> {
     output.status.success().then(|| commit.to_owned())
 }
 
-/// Packs the texts by byte pair encoding: again and again, the most frequent pair of bytes is replaced
-/// by a byte above 127. The characters that structure the texts are left alone, so that packed text can
-/// be taken apart without unpacking it.
-fn pack(directory: &Path) {
-    let mut texts: Vec<(&str, Vec<u8>)> = [
-        ("TEMPLATES", prose::TEMPLATES),
-        ("BEGINNINGS", prose::BEGINNINGS),
-        ("ERROR_NAMES", prose::ERROR_NAMES),
-        ("LICENSE", prose::LICENSE),
+/// All pieces of text with the names of those that have one, in the order of their numbers.
+fn pieces() -> Vec<(String, String)> {
+    let mut pieces = Vec::new();
+    let mut add = |name: &str, text: &str| pieces.push((name.to_owned(), text.to_owned()));
+    for (index, template) in prose::TEMPLATES.iter().enumerate() {
+        let (event, words) = template.split_once('|').expect("an event and words");
+        add(if index == 0 { "MESSAGE" } else { "" }, event);
+        add("", words);
+    }
+    for (index, (_, error, meaning)) in prose::ERRORS.iter().enumerate() {
+        add(if index == 0 { "ERROR" } else { "" }, error);
+        add("", meaning);
+    }
+    for (name, text) in prose::WORDS {
+        add(name, text);
+    }
+    let version = std::env::var("CARGO_PKG_VERSION").expect("cargo sets it");
+    let commit = commit().map_or(String::new(), |commit| format!(" - git.{commit}"));
+    for (name, text) in [
         ("HELP", prose::HELP),
-        ("EXPECTED", prose::EXPECTED),
-    ]
-    .into_iter()
-    .map(|(name, text)| (name, text.as_bytes().to_vec()))
-    .collect();
-    let mut pairs = Vec::new();
-    for code in 128..=255_u8 {
+        ("VERBOSITY", prose::VERBOSITY),
+        ("LICENSE", prose::LICENSE),
+        ("VERSION_AS_TINI", prose::VERSION_AS_TINI),
+        ("VERSION", &format!("{}{commit}", prose::VERSION)),
+        ("END", ""),
+    ] {
+        // A line is three pieces: the letter in its columns, the long name, and the rest.
+        for (index, line) in text.replace("{version}", &version).lines().enumerate() {
+            let (letter, rest) = line.split_at(6);
+            let (long, rest) = rest.split_at(rest.find(' ').unwrap_or(rest.len()));
+            add(if index == 0 { name } else { "" }, letter);
+            add("", long);
+            add("", rest);
+        }
+        if text.is_empty() {
+            add(name, text);
+        }
+    }
+    pieces
+}
+
+/// Packs the texts by byte pair encoding: again and again, the most frequent pair of bytes is replaced
+/// by a byte that no text has. The characters that structure the texts are left alone, so that packed
+/// text can be taken apart without unpacking it.
+fn packed() -> String {
+    let pieces = pieces();
+    let mut source = String::from("impl Piece {\n");
+    let mut texts = Vec::new();
+    for (index, (name, text)) in pieces.iter().enumerate() {
+        if !name.is_empty() {
+            let shown = text.escape_debug();
+            writeln!(
+                source,
+                "/// `{shown}`\npub const {name}: Self = Self({index});"
+            )
+            .expect("memory suffices");
+        }
+        texts.extend(text.bytes().chain([0]));
+    }
+    let mut pairs = vec![[0; 2]; 161];
+    for (place, code) in pairs.iter_mut().zip((127..=255).chain(0..32)) {
+        // A null byte ends a piece.
+        if code == 0 {
+            continue;
+        }
         let mut counts = std::collections::BTreeMap::<[u8; 2], usize>::new();
-        for (_, text) in &texts {
-            for pair in text
-                .windows(2)
-                .filter_map(<[u8]>::first_chunk)
-                .filter(|pair| !pair.iter().any(|byte| b"\n|{}".contains(byte)))
-            {
-                *counts.entry(*pair).or_default() += 1;
-            }
+        for pair in texts
+            .windows(2)
+            .filter_map(<[u8]>::first_chunk)
+            .filter(|pair| !pair.iter().any(|byte| b"\0{}".contains(byte)))
+        {
+            *counts.entry(*pair).or_default() += 1;
         }
         let (pair, _) = counts
             .into_iter()
             .max_by_key(|(_, count)| *count)
             .expect("the texts are not empty");
-        pairs.push(pair);
-        for (_, text) in &mut texts {
-            let mut packed = Vec::new();
-            let mut rest = &text[..];
-            while let Some((first, after)) = rest.split_first() {
-                let packed_pair = rest.strip_prefix(&pair);
-                packed.push(if packed_pair.is_some() { code } else { *first });
-                rest = packed_pair.unwrap_or(after);
-            }
-            *text = packed;
+        *place = pair;
+        let mut packed = Vec::new();
+        let mut rest = &texts[..];
+        while let Some((first, after)) = rest.split_first() {
+            let packed_pair = rest.strip_prefix(&pair);
+            packed.push(if packed_pair.is_some() { code } else { *first });
+            rest = packed_pair.unwrap_or(after);
         }
+        texts = packed;
     }
-    let mut source = format!(
-        "/// What bytes above 127 stand for.\npub static PAIRS: [[u8; 2]; 128] = {pairs:?};\n"
-    );
-    for (name, text) in texts {
-        let length = text.len();
-        write!(
-            source,
-            "/// `prose::{name}`, packed.\npub static {name}: [u8; {length}] = {text:?};\n"
-        )
-        .expect("memory suffices");
-    }
-    std::fs::write(directory.join("packed.rs"), source).expect("OUT_DIR can be written");
+    let errors: Vec<u8> = prose::ERRORS.iter().map(|(number, ..)| *number).collect();
+    write!(
+        source,
+        "}}\n\
+        /// What bytes outside of printable ASCII stand for, from 127 on.\n\
+        pub static PAIRS: [[u8; 2]; {}] = {pairs:?};\n\
+        /// All pieces, packed.\n\
+        pub static TEXTS: [u8; {}] = {texts:?};\n\
+        /// The numbers of the errors that have names.\n\
+        pub static ERRORS: [u8; {}] = {errors:?};\n",
+        pairs.len(),
+        texts.len(),
+        errors.len(),
+    )
+    .expect("memory suffices");
+    source
 }

@@ -70,8 +70,7 @@ enum Did {
 /// Reads the words of a command line.
 fn read(options: &mut Options, words: &[&str]) {
     let mut words = words.iter().map(|word| word.as_bytes());
-    let read = Reader::new(options, crate::prose::HELP.as_bytes())
-        .read(&mut || words.next(), std::iter::empty());
+    let read = Reader::new(options).read(&mut || words.next(), std::iter::empty());
     assert!(read.is_some(), "the words are right");
 }
 
@@ -89,7 +88,7 @@ impl Steps for Recorder {
         assert!(queued || *origin == Origin::Elsewhere);
         self.did.push(Did::Forward(signal.number(), queued));
     }
-    fn drop_signal(&mut self, signal: Signal, _: &'static str) {
+    fn drop_signal(&mut self, signal: Signal, _: Piece) {
         self.did.push(Did::Drop(signal.number()));
     }
     fn begin_shutdown(&mut self, signal: Signal, held: bool) {
