@@ -127,22 +127,23 @@ fn prepare(plan: &Plan<'_>) -> sys::Result<()> {
 /// Executes the command as execvp(3) does, and returns only to say why not.
 fn execute(plan: &Plan<'_>) -> Errno {
     let mut path = None;
-    let mut listen_pid = usize::MAX;
+    let mut listen_pid = None;
     for (index, entry) in plan.environment.iter().enumerate() {
         path = path.or(after_prefix(entry, b"PATH="));
         if after_prefix(entry, LISTEN_PID).and_then(process_id) == Some(plan.own) {
-            listen_pid = index;
+            listen_pid = Some(index);
         }
     }
-    let mut buffer = [0; 32];
-    let own_listen_pid = &mut Text::new(&mut buffer);
-    own_listen_pid.push_bytes(LISTEN_PID);
-    own_listen_pid.push_decimal(sys::getpid().number().unsigned_abs());
-    own_listen_pid.push(0);
     let word = plan.arguments.get(plan.command).unwrap_or_default();
     let path = path.unwrap_or(DEFAULT_PATH);
-    plan.environment
-        .replace(listen_pid, own_listen_pid.as_bytes());
+    let mut buffer = [0; 32];
+    let own_listen_pid = &mut Text::new(&mut buffer);
+    if let Some(index) = listen_pid {
+        own_listen_pid.push_bytes(LISTEN_PID);
+        own_listen_pid.push_decimal(sys::getpid().number().unsigned_abs());
+        own_listen_pid.push(0);
+        plan.environment.replace(index, own_listen_pid.as_bytes());
+    }
     // No candidate is longer than both together, and few need all of the page that `PATH_MAX` takes.
     if word.len().saturating_add(path.len()) < USUAL_LIMIT - 2 {
         search_within::<USUAL_LIMIT>(plan, word, path)
