@@ -27,6 +27,9 @@ const fn id_by_name(second: u8) -> u8 {
     second | 0x80
 }
 
+/// How wide the columns of the option's letter are in a line of `--help`.
+const LETTER: usize = 6;
+
 /// The name the init was started under, the last part of `argv[0]` (contract 10.3, 10.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Name {
@@ -147,24 +150,31 @@ pub struct UsageError<'a> {
     pub source: Piece,
     /// The word at fault.
     pub word: &'a [u8],
-    /// The name of the option it is about, or of the nearest one.
-    pub option: Piece,
+    /// The line of `--help` for the option it is about, or for the nearest one.
+    option: Piece,
     /// The first letter of the name of that option's value; no letter where it takes none.
     value: u8,
 }
 
 impl UsageError<'_> {
+    /// The name of the option it is about, or of the nearest one, in `text`.
+    pub fn option<'t>(&self, text: &'t mut Text<'_>) -> &'t [u8] {
+        text.push_piece(self.option);
+        let mut columns = text.as_bytes().get(LETTER..).unwrap_or_default();
+        take_until(&mut columns, b' ').unwrap_or_default()
+    }
+
     /// What was expected in place of the word.
     #[must_use]
-    pub const fn expected(&self) -> Piece {
-        match self.value {
-            b'N' => Piece::EXPECTED_STATUS,
-            b'L' => Piece::EXPECTED_VERBOSITY,
-            b'S' => Piece::EXPECTED_SIGNAL,
-            b'A' => Piece::EXPECTED_SIGNALS,
-            b'T' => Piece::EXPECTED_TIME,
-            _ => Piece::EXPECTED_FORMAT,
+    pub fn expected(&self) -> Piece {
+        let mut expected = Piece::EXPECTED;
+        for letter in b"NLSATF" {
+            if *letter == self.value {
+                break;
+            }
+            expected = expected.plus(1);
         }
+        expected
     }
 }
 
@@ -233,7 +243,7 @@ impl<'o, 'a> Reader<'o, 'a> {
             source: Piece::ENVIRONMENT,
             word: b"",
             // The only variable whose value can be wrong.
-            option: Piece::VERBOSITY.plus(1),
+            option: Piece::VERBOSITY,
             value: b'L',
         };
         Self {
@@ -363,14 +373,15 @@ impl<'o, 'a> Reader<'o, 'a> {
         let mut next = Piece::HELP;
         while next != Piece::VERBOSITY {
             let line = next;
-            next = line.plus(3);
+            next = line.plus(1);
             let mut buffer = [0; LINE_LIMIT];
             let text = &mut Text::new(&mut buffer);
-            text.push_line(line);
-            let [b' ', _, _, short, _, _, columns @ ..] = text.as_bytes() else {
+            text.push_piece(line);
+            let Some(([b' ', _, _, short, _, _], mut columns)) =
+                text.as_bytes().split_first_chunk::<LETTER>()
+            else {
                 continue;
             };
-            let mut columns = columns;
             let name = take_until(&mut columns, b' ')?;
             let id = match name {
                 [_, _, _, second, ..] if *short == b' ' => id_by_name(*second),
@@ -389,8 +400,8 @@ impl<'o, 'a> Reader<'o, 'a> {
             if is_found || alike > most_alike {
                 most_alike = alike;
                 self.id = id;
-                self.error.option = line.plus(1);
                 self.error.value = columns.first().copied().unwrap_or_default();
+                self.error.option = line;
             }
             if is_found {
                 return Some(());

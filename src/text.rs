@@ -67,14 +67,6 @@ impl<'a> Text<'a> {
         self.push_packed(piece.packed());
     }
 
-    /// Appends the three pieces of a line.
-    #[inline(never)]
-    pub fn push_line(&mut self, first: Piece) {
-        for index in 0..3 {
-            self.push_piece(first.plus(index));
-        }
-    }
-
     /// Appends text that the build packed: bytes outside of printable ASCII each stand for a pair of bytes.
     #[inline(never)]
     pub fn push_packed(&mut self, packed: &[u8]) {
