@@ -268,7 +268,7 @@ impl<'o, 'a> Reader<'o, 'a> {
             let mut variables = VARIABLES;
             while let Some([id, beginning @ ..]) = take_until(&mut variables, b'\n') {
                 if let Some(value) = after_prefix(entry, beginning)
-                    && (value.is_empty() || beginning.ends_with(b"="))
+                    && (value.is_empty() || beginning.last() == Some(&b'='))
                 {
                     self.id = *id;
                     self.apply(value)?;
