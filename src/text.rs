@@ -133,7 +133,10 @@ pub fn equal(left: &[u8], right: &[u8]) -> bool {
 #[must_use]
 pub fn after_prefix<'a>(bytes: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
     let same = common_start(bytes, prefix);
-    (same == prefix.len()).then(|| bytes.get(same..).unwrap_or_default())
+    if same < prefix.len() {
+        return None;
+    }
+    bytes.get(same..)
 }
 
 /// Takes what comes before the first `separator` out of `bytes` and leaves what follows it there. Takes
