@@ -93,12 +93,12 @@ fn read_options<'a>(
     environment: &'a Vector,
 ) -> Result<usize, UsageError<'a>> {
     let mut last = 0_usize;
-    let mut words = || {
+    let words = core::iter::from_fn(|| {
         last = last.wrapping_add(1);
         arguments.get(last)
-    };
+    });
     let mut reader = Reader::new(options);
-    match reader.read(&mut words, environment.iter()) {
+    match reader.read(words, environment.iter()) {
         Some(()) => Ok(last),
         None => Err(reader.error),
     }
@@ -159,13 +159,13 @@ fn report(log: &mut Log<'_>, options: &Options, command: &[u8], error: StartErro
 /// Prints what was asked for to standard output (contract 8.1).
 #[inline(never)]
 fn print(log: &mut Log<'_>, task: Task, name: Name) -> u8 {
-    let (mut line, end) = match task {
-        Task::License => (Piece::LICENSE, Piece::VERSION_AS_TINI),
-        Task::Version if name == Name::Tini => (Piece::VERSION_AS_TINI, Piece::VERSION),
-        Task::Version => (Piece::VERSION, Piece::END),
-        Task::Help | Task::Run | Task::Pause => (Piece::HELP, Piece::VERBOSITY),
+    let mut line = match task {
+        Task::License => Piece::LICENSE,
+        Task::Version if name == Name::Tini => Piece::VERSION_AS_TINI,
+        Task::Version => Piece::VERSION,
+        Task::Help | Task::Run | Task::Pause => Piece::HELP,
     };
-    while line != end {
+    while !line.is_end() {
         let mut buffer = [0; options::LINE_LIMIT];
         let text = &mut Text::new(&mut buffer);
         text.push_piece(line);

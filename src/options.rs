@@ -184,15 +184,18 @@ impl Options {
     #[must_use]
     pub fn new(mut program: &[u8]) -> Self {
         while take_until(&mut program, b'/').is_some() {}
-        let mut names: &[u8] = b"docker-init tini tini-static catatonit ";
-        let name = loop {
+        let mut names = &b"dumb-init docker-init tini tini-static catatonit "[..];
+        let mut name = Name::DumbInit;
+        loop {
             match take_until(&mut names, b' ') {
-                Some(name) if equal(program, name) => break Name::Tini,
-                Some(_) => {}
-                None if equal(program, b"dumb-init") => break Name::DumbInit,
-                None => break Name::Pidling,
+                Some(known) if equal(program, known) => break,
+                Some(_) => name = Name::Tini,
+                None => {
+                    name = Name::Pidling;
+                    break;
+                }
             }
-        };
+        }
         let (target, leads) = match name {
             Name::DumbInit => (Target::Group, Leads::Session),
             Name::Tini | Name::Pidling => (Target::Process, Leads::Group),
@@ -219,14 +222,11 @@ impl Options {
     }
 }
 
-/// Hands out words one after the other.
-type Words<'s, 'a> = &'s mut dyn FnMut() -> Option<&'a [u8]>;
-
 /// Options while they are read.
 #[derive(Debug)]
 pub struct Reader<'o, 'a> {
     options: &'o mut Options,
-    /// What `PIDLING_OPTIONS` holds.
+    /// What is left of `PIDLING_OPTIONS`.
     variable: &'a [u8],
     /// The letter of the option that was found last; see [`id_by_name`] for one without.
     id: u8,
@@ -261,7 +261,7 @@ impl<'o, 'a> Reader<'o, 'a> {
     /// command; then the error says why.
     pub fn read(
         &mut self,
-        arguments: Words<'_, 'a>,
+        mut arguments: impl Iterator<Item = &'a [u8]>,
         environment: impl Iterator<Item = &'a [u8]>,
     ) -> Option<()> {
         for entry in environment {
@@ -275,19 +275,11 @@ impl<'o, 'a> Reader<'o, 'a> {
                 }
             }
         }
-        let mut variable = self.variable;
-        let mut words = || {
-            variable = variable.trim_ascii_start();
-            let end = variable.iter().position(u8::is_ascii_whitespace);
-            let (word, rest) = variable.split_at_checked(end.unwrap_or(variable.len()))?;
-            variable = rest;
-            (!word.is_empty()).then_some(word)
-        };
-        if self.read_words(Piece::PIDLING_OPTIONS, &mut words)? {
+        if self.read_words(Piece::PIDLING_OPTIONS, &mut arguments)? {
             return self.fail(Message::NotAnOption);
         }
-        let has_command =
-            !self.options.asks_for_output() && self.read_words(Piece::COMMAND_LINE, arguments)?;
+        let has_command = !self.options.asks_for_output()
+            && self.read_words(Piece::COMMAND_LINE, &mut arguments)?;
         if self.options.task == Task::Run && !has_command {
             return self.fail(Message::NoCommand);
         }
@@ -316,13 +308,29 @@ impl<'o, 'a> Reader<'o, 'a> {
         None
     }
 
+    /// Takes the next word from where words are read.
+    fn next_word(&mut self, arguments: &mut impl Iterator<Item = &'a [u8]>) -> Option<&'a [u8]> {
+        if self.error.source == Piece::COMMAND_LINE {
+            return arguments.next();
+        }
+        let variable = self.variable.trim_ascii_start();
+        let end = variable.iter().position(u8::is_ascii_whitespace);
+        let (word, rest) = variable.split_at_checked(end.unwrap_or(variable.len()))?;
+        self.variable = rest;
+        (!word.is_empty()).then_some(word)
+    }
+
     /// Reads options up to the first word that is none, or past `--`, or past an option that asks for
     /// output. Notes each word, and returns whether the last one was none.
     #[inline(never)]
-    fn read_words(&mut self, source: Piece, words: Words<'_, 'a>) -> Option<bool> {
+    fn read_words(
+        &mut self,
+        source: Piece,
+        arguments: &mut impl Iterator<Item = &'a [u8]>,
+    ) -> Option<bool> {
         self.error.source = source;
         let mut past_options = false;
-        while let Some(word) = words() {
+        while let Some(word) = self.next_word(arguments) {
             self.error.word = word;
             let mut letters = match word {
                 [b'-', letters @ ..] if !letters.is_empty() && !past_options => letters,
@@ -346,7 +354,7 @@ impl<'o, 'a> Reader<'o, 'a> {
                 if self.error.value != b' ' {
                     letters = b"";
                     if !is_attached {
-                        let Some(word) = words() else {
+                        let Some(word) = self.next_word(arguments) else {
                             return self.fail(Message::MissingValue);
                         };
                         value = word;
@@ -371,7 +379,7 @@ impl<'o, 'a> Reader<'o, 'a> {
         let letter = if letter == b'L' { b'l' } else { letter };
         let mut most_alike = 0;
         let mut next = Piece::HELP;
-        while next != Piece::VERBOSITY {
+        while !next.is_end() {
             let line = next;
             next = line.plus(1);
             let mut buffer = [0; LINE_LIMIT];

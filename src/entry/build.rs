@@ -81,14 +81,11 @@ fn pieces() -> Vec<(String, String)> {
         ("LICENSE", prose::LICENSE),
         ("VERSION_AS_TINI", prose::VERSION_AS_TINI),
         ("VERSION", &format!("{}{commit}", prose::VERSION)),
-        ("END", ""),
     ] {
         for (index, line) in text.replace("{version}", &version).lines().enumerate() {
             add(if index == 0 { name } else { "" }, line);
         }
-        if text.is_empty() {
-            add(name, text);
-        }
+        add("", "");
     }
     pieces
 }
