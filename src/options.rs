@@ -226,7 +226,7 @@ impl Options {
 #[derive(Debug)]
 pub struct Reader<'o, 'a> {
     options: &'o mut Options,
-    /// What is left of `PIDLING_OPTIONS`.
+    /// What is left of `PIDLING_OPTIONS`, where white space and control characters separate words.
     variable: &'a [u8],
     /// The letter of the option that was found last; see [`id_by_name`] for one without.
     id: u8,
@@ -313,10 +313,12 @@ impl<'o, 'a> Reader<'o, 'a> {
         if self.error.source == Piece::COMMAND_LINE {
             return arguments.next();
         }
-        let variable = self.variable.trim_ascii_start();
-        let end = variable.iter().position(u8::is_ascii_whitespace);
-        let (word, rest) = variable.split_at_checked(end.unwrap_or(variable.len()))?;
-        self.variable = rest;
+        let mut word = self.variable;
+        while let [..=b' ', rest @ ..] = word {
+            word = rest;
+        }
+        let end = word.iter().position(|byte| *byte <= b' ');
+        (word, self.variable) = word.split_at_checked(end.unwrap_or(word.len()))?;
         (!word.is_empty()).then_some(word)
     }
 
