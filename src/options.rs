@@ -8,8 +8,8 @@ use crate::posix::duration::Milliseconds;
 use crate::posix::signal::Signal;
 use crate::text::{Text, after_prefix, common_start, equal, parse_decimal, take_until};
 
-/// How long a line of `--help` may be, in bytes.
-pub const LINE_LIMIT: usize = 96;
+/// More bytes than there are in a line of `--help`.
+pub const LINE_LIMIT: usize = 144;
 
 /// The variables: the letter of the option that each stands for, or a digit for what no option does, and how
 /// it begins; all of it, where it does not end at the value.
