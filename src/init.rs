@@ -31,8 +31,9 @@ pub fn run(arguments: &Vector, environment: &Vector) -> u8 {
     let command = read_options(&mut options, arguments, environment);
     let mut buffer = [0; LINE_LIMIT];
     let log = &mut log::to_standard_error(options.level, options.format, &mut buffer);
-    let Some(command) = command else {
-        return CANNOT_START;
+    let command = match command {
+        Ok(command) => command,
+        Err(error) => return refuse(log, &error),
     };
     let command = match options.task {
         Task::Run => Some(command),
@@ -84,30 +85,33 @@ pub fn run(arguments: &Vector, environment: &Vector) -> u8 {
     EventLoop::new(&options, own, child, foreground, log).run(missed)
 }
 
-/// Reads all options and returns the index of the command, if there is one; says what is wrong otherwise.
+/// Reads all options and returns the index of the command, which is of no use where there is none.
 #[inline(never)]
-fn read_options(options: &mut Options, arguments: &Vector, environment: &Vector) -> Option<usize> {
+fn read_options<'a>(
+    options: &mut Options,
+    arguments: &'a Vector,
+    environment: &'a Vector,
+) -> Result<usize, UsageError<'a>> {
     let mut last = 0_usize;
-    let mut words = || {
+    let words = core::iter::from_fn(|| {
         last = last.wrapping_add(1);
         arguments.get(last)
-    };
+    });
     let mut reader = Reader::new(options);
-    if reader.read(&mut words, environment.iter()).is_some() {
-        return Some(last);
+    match reader.read(words, environment.iter()) {
+        Some(()) => Ok(last),
+        None => Err(reader.error),
     }
-    let error = reader.error;
-    refuse(options, &error);
-    None
 }
 
 /// Says what is wrong with a word.
 #[inline(never)]
-fn refuse(options: &Options, error: &UsageError<'_>) {
-    let mut buffer = [0; LINE_LIMIT];
-    let log = &mut log::to_standard_error(options.level, options.format, &mut buffer);
+fn refuse(log: &mut Log<'_>, error: &UsageError<'_>) -> u8 {
+    let mut buffer = [0; options::LINE_LIMIT];
+    let text = &mut Text::new(&mut buffer);
     let log = log.say(error.message).words(error.source).bytes(error.word);
-    log.words(error.option).words(error.expected()).end();
+    log.bytes(error.option(text)).words(error.expected()).end();
+    CANNOT_START
 }
 
 /// Asks for a signal when the parent dies. Returns the signal if it died before, which
@@ -155,16 +159,16 @@ fn report(log: &mut Log<'_>, options: &Options, command: &[u8], error: StartErro
 /// Prints what was asked for to standard output (contract 8.1).
 #[inline(never)]
 fn print(log: &mut Log<'_>, task: Task, name: Name) -> u8 {
-    let (mut line, end) = match task {
-        Task::License => (Piece::LICENSE, Piece::VERSION_AS_TINI),
-        Task::Version if name == Name::Tini => (Piece::VERSION_AS_TINI, Piece::VERSION),
-        Task::Version => (Piece::VERSION, Piece::END),
-        Task::Help | Task::Run | Task::Pause => (Piece::HELP, Piece::VERBOSITY),
+    let mut line = match task {
+        Task::License => Piece::LICENSE,
+        Task::Version if name == Name::Tini => Piece::VERSION_AS_TINI,
+        Task::Version => Piece::VERSION,
+        Task::Help | Task::Run | Task::Pause => Piece::HELP,
     };
-    while line != end {
+    while !line.is_end() {
         let mut buffer = [0; options::LINE_LIMIT];
         let text = &mut Text::new(&mut buffer);
-        text.push_line(line);
+        text.push_piece(line);
         text.push(b'\n');
         let mut rest = text.as_bytes();
         while !rest.is_empty() {
@@ -177,7 +181,7 @@ fn print(log: &mut Log<'_>, task: Task, name: Name) -> u8 {
                 }
             }
         }
-        line = line.plus(3);
+        line = line.plus(1);
     }
     0
 }

@@ -16,8 +16,8 @@ use crate::text::{Text, take_until};
 /// The longest line, its line feed included. It is below `PIPE_BUF`, so that pipe(7) keeps it whole.
 pub const LINE_LIMIT: usize = 1024;
 
-/// Where a long word from outside is cut, so that our own words behind it still fit.
-const CUT: usize = LINE_LIMIT.saturating_sub(224);
+/// How much of a word from outside is shown, so that our own words around it still fit.
+const WORD_LIMIT: usize = 744;
 
 impl Level {
     /// The level that tini's verbosity numbers stand for: 0 errors up to 3 debugging.
@@ -274,8 +274,9 @@ impl<'a> Log<'a> {
             return self;
         }
         self.quote();
+        let limit = self.line.length().wrapping_add(WORD_LIMIT);
         for byte in bytes {
-            if self.line.length() >= CUT {
+            if self.line.length() >= limit {
                 self.line.push_piece(Piece::CUT);
                 break;
             }

@@ -8,8 +8,8 @@ use crate::posix::duration::Milliseconds;
 use crate::posix::signal::Signal;
 use crate::text::{Text, after_prefix, common_start, equal, parse_decimal, take_until};
 
-/// How long a line of `--help` may be, in bytes.
-pub const LINE_LIMIT: usize = 96;
+/// More bytes than there are in a line of `--help`.
+pub const LINE_LIMIT: usize = 144;
 
 /// The variables: the letter of the option that each stands for, or a digit for what no option does, and how
 /// it begins; all of it, where it does not end at the value.
@@ -26,6 +26,9 @@ const VARIABLES: &[u8] = concat!(
 const fn id_by_name(second: u8) -> u8 {
     second | 0x80
 }
+
+/// How wide the columns of the option's letter are in a line of `--help`.
+const LETTER: usize = 6;
 
 /// The name the init was started under, the last part of `argv[0]` (contract 10.3, 10.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -147,24 +150,31 @@ pub struct UsageError<'a> {
     pub source: Piece,
     /// The word at fault.
     pub word: &'a [u8],
-    /// The name of the option it is about, or of the nearest one.
-    pub option: Piece,
+    /// The line of `--help` for the option it is about, or for the nearest one.
+    option: Piece,
     /// The first letter of the name of that option's value; no letter where it takes none.
     value: u8,
 }
 
 impl UsageError<'_> {
+    /// The name of the option it is about, or of the nearest one, in `text`.
+    pub fn option<'t>(&self, text: &'t mut Text<'_>) -> &'t [u8] {
+        text.push_piece(self.option);
+        let mut columns = text.as_bytes().get(LETTER..).unwrap_or_default();
+        take_until(&mut columns, b' ').unwrap_or_default()
+    }
+
     /// What was expected in place of the word.
     #[must_use]
-    pub const fn expected(&self) -> Piece {
-        match self.value {
-            b'N' => Piece::EXPECTED_STATUS,
-            b'L' => Piece::EXPECTED_VERBOSITY,
-            b'S' => Piece::EXPECTED_SIGNAL,
-            b'A' => Piece::EXPECTED_SIGNALS,
-            b'T' => Piece::EXPECTED_TIME,
-            _ => Piece::EXPECTED_FORMAT,
+    pub fn expected(&self) -> Piece {
+        let mut expected = Piece::EXPECTED;
+        for letter in b"NLSATF" {
+            if *letter == self.value {
+                break;
+            }
+            expected = expected.plus(1);
         }
+        expected
     }
 }
 
@@ -174,15 +184,18 @@ impl Options {
     #[must_use]
     pub fn new(mut program: &[u8]) -> Self {
         while take_until(&mut program, b'/').is_some() {}
-        let mut names: &[u8] = b"docker-init tini tini-static catatonit ";
-        let name = loop {
+        let mut names = &b"dumb-init docker-init tini tini-static catatonit "[..];
+        let mut name = Name::DumbInit;
+        loop {
             match take_until(&mut names, b' ') {
-                Some(name) if equal(program, name) => break Name::Tini,
-                Some(_) => {}
-                None if equal(program, b"dumb-init") => break Name::DumbInit,
-                None => break Name::Pidling,
+                Some(known) if equal(program, known) => break,
+                Some(_) => name = Name::Tini,
+                None => {
+                    name = Name::Pidling;
+                    break;
+                }
             }
-        };
+        }
         let (target, leads) = match name {
             Name::DumbInit => (Target::Group, Leads::Session),
             Name::Tini | Name::Pidling => (Target::Process, Leads::Group),
@@ -209,14 +222,11 @@ impl Options {
     }
 }
 
-/// Hands out words one after the other.
-type Words<'s, 'a> = &'s mut dyn FnMut() -> Option<&'a [u8]>;
-
 /// Options while they are read.
 #[derive(Debug)]
 pub struct Reader<'o, 'a> {
     options: &'o mut Options,
-    /// What `PIDLING_OPTIONS` holds.
+    /// What is left of `PIDLING_OPTIONS`, where white space and control characters separate words.
     variable: &'a [u8],
     /// The letter of the option that was found last; see [`id_by_name`] for one without.
     id: u8,
@@ -233,7 +243,7 @@ impl<'o, 'a> Reader<'o, 'a> {
             source: Piece::ENVIRONMENT,
             word: b"",
             // The only variable whose value can be wrong.
-            option: Piece::VERBOSITY.plus(1),
+            option: Piece::VERBOSITY,
             value: b'L',
         };
         Self {
@@ -251,33 +261,25 @@ impl<'o, 'a> Reader<'o, 'a> {
     /// command; then the error says why.
     pub fn read(
         &mut self,
-        arguments: Words<'_, 'a>,
+        mut arguments: impl Iterator<Item = &'a [u8]>,
         environment: impl Iterator<Item = &'a [u8]>,
     ) -> Option<()> {
         for entry in environment {
             let mut variables = VARIABLES;
             while let Some([id, beginning @ ..]) = take_until(&mut variables, b'\n') {
                 if let Some(value) = after_prefix(entry, beginning)
-                    && (value.is_empty() || beginning.ends_with(b"="))
+                    && (value.is_empty() || beginning.last() == Some(&b'='))
                 {
                     self.id = *id;
                     self.apply(value)?;
                 }
             }
         }
-        let mut variable = self.variable;
-        let mut words = || {
-            variable = variable.trim_ascii_start();
-            let end = variable.iter().position(u8::is_ascii_whitespace);
-            let (word, rest) = variable.split_at_checked(end.unwrap_or(variable.len()))?;
-            variable = rest;
-            (!word.is_empty()).then_some(word)
-        };
-        if self.read_words(Piece::PIDLING_OPTIONS, &mut words)? {
+        if self.read_words(Piece::PIDLING_OPTIONS, &mut arguments)? {
             return self.fail(Message::NotAnOption);
         }
-        let has_command =
-            !self.options.asks_for_output() && self.read_words(Piece::COMMAND_LINE, arguments)?;
+        let has_command = !self.options.asks_for_output()
+            && self.read_words(Piece::COMMAND_LINE, &mut arguments)?;
         if self.options.task == Task::Run && !has_command {
             return self.fail(Message::NoCommand);
         }
@@ -306,13 +308,31 @@ impl<'o, 'a> Reader<'o, 'a> {
         None
     }
 
+    /// Takes the next word from where words are read.
+    fn next_word(&mut self, arguments: &mut impl Iterator<Item = &'a [u8]>) -> Option<&'a [u8]> {
+        if self.error.source == Piece::COMMAND_LINE {
+            return arguments.next();
+        }
+        let mut word = self.variable;
+        while let [..=b' ', rest @ ..] = word {
+            word = rest;
+        }
+        let end = word.iter().position(|byte| *byte <= b' ');
+        (word, self.variable) = word.split_at_checked(end.unwrap_or(word.len()))?;
+        (!word.is_empty()).then_some(word)
+    }
+
     /// Reads options up to the first word that is none, or past `--`, or past an option that asks for
     /// output. Notes each word, and returns whether the last one was none.
     #[inline(never)]
-    fn read_words(&mut self, source: Piece, words: Words<'_, 'a>) -> Option<bool> {
+    fn read_words(
+        &mut self,
+        source: Piece,
+        arguments: &mut impl Iterator<Item = &'a [u8]>,
+    ) -> Option<bool> {
         self.error.source = source;
         let mut past_options = false;
-        while let Some(word) = words() {
+        while let Some(word) = self.next_word(arguments) {
             self.error.word = word;
             let mut letters = match word {
                 [b'-', letters @ ..] if !letters.is_empty() && !past_options => letters,
@@ -336,7 +356,7 @@ impl<'o, 'a> Reader<'o, 'a> {
                 if self.error.value != b' ' {
                     letters = b"";
                     if !is_attached {
-                        let Some(word) = words() else {
+                        let Some(word) = self.next_word(arguments) else {
                             return self.fail(Message::MissingValue);
                         };
                         value = word;
@@ -361,16 +381,17 @@ impl<'o, 'a> Reader<'o, 'a> {
         let letter = if letter == b'L' { b'l' } else { letter };
         let mut most_alike = 0;
         let mut next = Piece::HELP;
-        while next != Piece::VERBOSITY {
+        while !next.is_end() {
             let line = next;
-            next = line.plus(3);
+            next = line.plus(1);
             let mut buffer = [0; LINE_LIMIT];
             let text = &mut Text::new(&mut buffer);
-            text.push_line(line);
-            let [b' ', _, _, short, _, _, columns @ ..] = text.as_bytes() else {
+            text.push_piece(line);
+            let Some(([b' ', _, _, short, _, _], mut columns)) =
+                text.as_bytes().split_first_chunk::<LETTER>()
+            else {
                 continue;
             };
-            let mut columns = columns;
             let name = take_until(&mut columns, b' ')?;
             let id = match name {
                 [_, _, _, second, ..] if *short == b' ' => id_by_name(*second),
@@ -389,8 +410,8 @@ impl<'o, 'a> Reader<'o, 'a> {
             if is_found || alike > most_alike {
                 most_alike = alike;
                 self.id = id;
-                self.error.option = line.plus(1);
                 self.error.value = columns.first().copied().unwrap_or_default();
+                self.error.option = line;
             }
             if is_found {
                 return Some(());

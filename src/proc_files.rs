@@ -132,11 +132,6 @@ pub fn take_process_id(records: &mut &[u8]) -> Option<Pid> {
     }
 }
 
-/// The kernel's counts of processes that it killed for want of memory, in either version of control groups:
-/// the hierarchy as `/proc/PID/cgroup` names it, where it is mounted, and the file in a group.
-pub const OOM_KILL_COUNTS: &[u8] = b": /sys/fs/cgroup /memory.events\0 \
-memory: /sys/fs/cgroup/memory /memory.oom_control\0 ";
-
 /// What follows `key` in the first line that starts with it: a count in `memory.events` or
 /// `memory.oom_control`. In `/proc/PID/cgroup`, cgroups(7), the hierarchy's number stands before the key,
 /// which is its name, and the path of the process's group follows. Empty where there is no such line.

@@ -6,9 +6,9 @@ use crate::packed::Piece;
 use crate::posix::errno::Errno;
 use crate::posix::pid::Pid;
 use crate::posix::signal::Signal;
-use crate::proc_files::{OOM_KILL_COUNTS, ProcessStat, take_process_id, value};
+use crate::proc_files::{ProcessStat, take_process_id, value};
 use crate::sys::{self, Open, Recipient};
-use crate::text::{Text, parse_decimal, take_until};
+use crate::text::{Text, parse_decimal};
 
 /// How many survivors are listed by name.
 const LISTED: u32 = 32;
@@ -16,9 +16,10 @@ const LISTED: u32 = 32;
 /// Long enough for control groups of ordinary depth.
 const LIMIT: usize = 1024;
 
-/// Reads the beginning of the file whose null-terminated path is `path`; nothing for any failure.
+/// Reads the beginning of the file of this path; nothing for any failure.
 #[inline(never)]
-fn read<'a>(path: &Text<'_>, text: &'a mut [u8; LIMIT]) -> &'a [u8] {
+fn read<'a>(path: &mut Text<'_>, text: &'a mut [u8; LIMIT]) -> &'a [u8] {
+    path.push(0);
     let mut length = 0;
     if let Ok(file) = sys::open(path.as_bytes(), Open::Read) {
         length = sys::read(file, text).unwrap_or(0);
@@ -32,13 +33,13 @@ fn read<'a>(path: &Text<'_>, text: &'a mut [u8; LIMIT]) -> &'a [u8] {
 fn read_stat(stat: &mut ProcessStat, pid: u32) {
     let mut buffer = [0; 32];
     let path = &mut Text::new(&mut buffer);
-    path.push_bytes(b"/proc/");
+    path.push_piece(Piece::PROC);
     if pid == 0 {
-        path.push_bytes(b"self");
+        path.push_piece(Piece::SELF);
     } else {
         path.push_decimal(pid);
     }
-    path.push_bytes(b"/stat\0");
+    path.push_piece(Piece::STAT);
     let length = read(path, &mut stat.text).len();
     stat.parse(length);
 }
@@ -210,29 +211,29 @@ impl ProcessTable<'_> {
 /// the root. `None` where neither can be read.
 #[must_use]
 pub fn oom_kill_count() -> Option<u32> {
-    let (mut groups, mut text, mut path) = ([0; LIMIT], [0; LIMIT], [0; LIMIT]);
+    let (mut path, mut groups) = ([0; LIMIT], [0; LIMIT]);
     let path = &mut Text::new(&mut path);
-    path.push_bytes(b"/proc/self/cgroup\0");
+    path.push_piece(Piece::CGROUP);
     let groups = read(path, &mut groups);
-    let mut words = OOM_KILL_COUNTS;
-    while let Some(hierarchy) = take_until(&mut words, b' ') {
-        let mount = take_until(&mut words, b' ')?;
-        let name = take_until(&mut words, b' ')?;
-        let mut group = value(groups, hierarchy);
-        loop {
-            path.clear();
-            path.push_bytes(mount);
-            path.push_bytes(group);
-            path.push_bytes(name);
-            let count = parse_decimal(value(read(path, &mut text), b"oom_kill "));
-            if count.is_some() {
-                return count;
-            }
-            if group.is_empty() {
-                break;
-            }
-            group = b"";
+    // In version 2 of control groups, the hierarchy has no name.
+    oom_kill_count_of(path, value(groups, b":"), Piece::CGROUPS_2)
+        .or_else(|| oom_kill_count_of(path, value(groups, b"memory:"), Piece::CGROUPS_1))
+}
+
+/// The count in a hierarchy's file of a group, else of the root: the first piece is where the hierarchy is
+/// mounted, the second one the file.
+#[inline(never)]
+fn oom_kill_count_of(path: &mut Text<'_>, mut group: &[u8], pieces: Piece) -> Option<u32> {
+    loop {
+        path.clear();
+        path.push_piece(pieces);
+        path.push_bytes(group);
+        path.push_piece(pieces.plus(1));
+        let mut text = [0; LIMIT];
+        let count = parse_decimal(value(read(path, &mut text), b"oom_kill "));
+        if count.is_some() || group.is_empty() {
+            return count;
         }
+        group = b"";
     }
-    None
 }

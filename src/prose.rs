@@ -138,19 +138,16 @@ pub const WORDS: &[(&str, &str)] = &[
     ("ENVIRONMENT", "environment"),
     ("PIDLING_OPTIONS", "PIDLING_OPTIONS"),
     ("COMMAND_LINE", "command line"),
-    // What options expect as their values.
-    ("EXPECTED_STATUS", "a number from 0 to 255"),
-    ("EXPECTED_VERBOSITY", "a number from 0 to 3"),
-    ("EXPECTED_SIGNAL", "a signal such as TERM, 15 or RTMIN+3"),
+    // What options expect as their values; `options` knows their order.
+    ("EXPECTED", "a number from 0 to 255"),
+    ("", "a number from 0 to 3"),
+    ("", "a signal such as TERM, 15 or RTMIN+3"),
     (
-        "EXPECTED_SIGNALS",
+        "",
         "signals such as TERM:QUIT or HUP:0, the first not KILL, STOP or CHLD",
     ),
-    (
-        "EXPECTED_TIME",
-        "a time such as 10, 10s, 1500ms or 2m, up to 24 h",
-    ),
-    ("EXPECTED_FORMAT", "text or json"),
+    ("", "a time such as 10, 10s, 1500ms or 2m, up to 24 h"),
+    ("", "text or json"),
     // What cannot be created for the command.
     ("PROCESS", "process"),
     ("GROUP", "group"),
@@ -173,6 +170,16 @@ pub const WORDS: &[(&str, &str)] = &[
     ("CATCHES", "catches"),
     ("BLOCKS", "blocks"),
     ("HAS_NOT_ACTED_ON", "has not yet acted on"),
+    // Files, proc_pid_stat(5) and cgroups(7).
+    ("PROC", "/proc/"),
+    ("SELF", "self"),
+    ("STAT", "/stat"),
+    ("CGROUP", "/proc/self/cgroup"),
+    // Where either version of control groups is mounted, and the file in a group that counts OOM kills.
+    ("CGROUPS_1", "/sys/fs/cgroup/memory"),
+    ("", "/memory.oom_control"),
+    ("CGROUPS_2", "/sys/fs/cgroup"),
+    ("", "/memory.events"),
 ];
 
 /// The error numbers that starting a process can meet (`include/uapi/asm-generic/errno-base.h` and

@@ -67,22 +67,22 @@ impl<'a> Text<'a> {
         self.push_packed(piece.packed());
     }
 
-    /// Appends the three pieces of a line.
-    #[inline(never)]
-    pub fn push_line(&mut self, first: Piece) {
-        for index in 0..3 {
-            self.push_piece(first.plus(index));
-        }
-    }
-
-    /// Appends text that the build packed: bytes outside of printable ASCII each stand for a pair of bytes.
+    /// Appends text that the build packed.
     #[inline(never)]
     pub fn push_packed(&mut self, packed: &[u8]) {
         for byte in packed {
-            match PAIRS.get(usize::from(byte.wrapping_sub(127))) {
-                Some(pair) => self.push_packed(pair),
-                None => self.push(*byte),
+            self.push_code(*byte);
+        }
+    }
+
+    /// Appends what a byte of packed text stands for: one outside of printable ASCII for a pair of bytes.
+    fn push_code(&mut self, code: u8) {
+        match PAIRS.get(usize::from(code.wrapping_sub(127))) {
+            Some([first, second]) => {
+                self.push_code(*first);
+                self.push_code(*second);
             }
+            None => self.push(code),
         }
     }
 
@@ -113,25 +113,30 @@ impl<'a> Text<'a> {
     }
 }
 
+/// How many bytes two byte strings have in common at their start.
+#[inline(never)]
+#[must_use]
+pub fn common_start(left: &[u8], right: &[u8]) -> usize {
+    let pairs = left.iter().zip(right);
+    pairs.take_while(|(left, right)| left == right).count()
+}
+
 /// Whether two byte strings are the same.
 #[inline(never)]
 #[must_use]
 pub fn equal(left: &[u8], right: &[u8]) -> bool {
-    left == right
+    left.len() == right.len() && common_start(left, right) == left.len()
 }
 
 /// What follows `prefix` in `bytes`; `None` where they do not start with it.
 #[inline(never)]
 #[must_use]
 pub fn after_prefix<'a>(bytes: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
-    bytes.strip_prefix(prefix)
-}
-
-/// How many bytes two byte strings have in common at their start.
-#[must_use]
-pub fn common_start(left: &[u8], right: &[u8]) -> usize {
-    let pairs = left.iter().zip(right);
-    pairs.take_while(|(left, right)| left == right).count()
+    let same = common_start(bytes, prefix);
+    if same < prefix.len() {
+        return None;
+    }
+    bytes.get(same..)
 }
 
 /// Takes what comes before the first `separator` out of `bytes` and leaves what follows it there. Takes
@@ -159,13 +164,11 @@ pub fn nth(mut table: &[u8], separator: u8, index: u8) -> &[u8] {
 #[inline(never)]
 #[must_use]
 pub fn parse_decimal(text: &[u8]) -> Option<u32> {
-    let (mut number, rest) = text
-        .split_first()
-        .map(|(first, rest)| (digit(*first), rest))?;
-    for byte in rest {
-        number = Some(number?.checked_mul(10)?.checked_add(digit(*byte)?)?);
+    let mut number = 0_u32;
+    for byte in text {
+        number = number.checked_mul(10)?.checked_add(digit(*byte)?)?;
     }
-    number
+    (!text.is_empty()).then_some(number)
 }
 
 fn digit(byte: u8) -> Option<u32> {

@@ -81,19 +81,11 @@ fn pieces() -> Vec<(String, String)> {
         ("LICENSE", prose::LICENSE),
         ("VERSION_AS_TINI", prose::VERSION_AS_TINI),
         ("VERSION", &format!("{}{commit}", prose::VERSION)),
-        ("END", ""),
     ] {
-        // A line is three pieces: the letter in its columns, the long name, and the rest.
         for (index, line) in text.replace("{version}", &version).lines().enumerate() {
-            let (letter, rest) = line.split_at(6);
-            let (long, rest) = rest.split_at(rest.find(' ').unwrap_or(rest.len()));
-            add(if index == 0 { name } else { "" }, letter);
-            add("", long);
-            add("", rest);
+            add(if index == 0 { name } else { "" }, line);
         }
-        if text.is_empty() {
-            add(name, text);
-        }
+        add("", "");
     }
     pieces
 }

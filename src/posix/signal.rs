@@ -1,6 +1,6 @@
 //! Signals: numbers, names and sets.
 
-use crate::text::{Text, after_prefix, parse_decimal, take_until};
+use crate::text::{Text, after_prefix, nth, parse_decimal, take_until};
 use core::num::NonZero;
 
 /// A signal number from 1 to 64. 32 and 33 are ordinary numbers here: only C libraries keep them.
@@ -101,12 +101,8 @@ impl Signal {
     /// Appends the name as people write it: `SIGTERM`, `SIGRTMIN+3`, or `SIG32` where there is none.
     pub fn append_name(self, text: &mut Text<'_>) {
         text.push_bytes(b"SIG");
-        let mut names = NAMES;
-        let mut name = None;
-        for _ in 0..self.number().min(RTMIN) {
-            name = take_until(&mut names, b' ');
-        }
-        text.push_bytes(name.unwrap_or_default());
+        let index = self.number().min(RTMIN).wrapping_sub(1);
+        text.push_bytes(nth(NAMES, b' ', index));
         if let Some(offset) = self.number().checked_sub(RTMIN) {
             text.push(b'+');
             text.push_decimal(offset.into());

@@ -69,8 +69,8 @@ enum Did {
 
 /// Reads the words of a command line.
 fn read(options: &mut Options, words: &[&str]) {
-    let mut words = words.iter().map(|word| word.as_bytes());
-    let read = Reader::new(options).read(&mut || words.next(), std::iter::empty());
+    let words = words.iter().map(|word| word.as_bytes());
+    let read = Reader::new(options).read(words, std::iter::empty());
     assert!(read.is_some(), "the words are right");
 }
 
