@@ -25,16 +25,9 @@ const LOOK_FOR_STRANGERS: Milliseconds = Milliseconds(100);
 /// How long to pause after an error that no kernel gives, so that it cannot take the whole processor.
 const PAUSE_AFTER_ERROR: Milliseconds = Milliseconds(100);
 
-/// The loop's own state and all that it works with.
+/// The loop's own state, and the supervisor with what carries its steps out.
 pub struct EventLoop<'a> {
-    /// Everything the init was asked for.
-    pub options: &'a Options,
-    /// Whose the terminal is.
-    pub foreground: Foreground,
-    /// The init, the main child, the rest and the log.
-    pub processes: ProcessTable<'a>,
-    /// The exit status, once the init is to end.
-    status: Option<u8>,
+    supervisor: Supervisor<'a, Actions<'a>>,
     /// Children may have changed state. SIGCHLDs coalesce, signal(7), so these are not only those named.
     unreaped: bool,
     /// Reaps left until the next look at the pending signals.
@@ -43,6 +36,16 @@ pub struct EventLoop<'a> {
     signals: u8,
     /// The init has no children, but is not alone in its namespace.
     strangers: bool,
+}
+
+/// All that the steps work with.
+struct Actions<'a> {
+    /// Whose the terminal is.
+    foreground: Foreground,
+    /// The init, the main child, the rest and the log.
+    processes: ProcessTable<'a>,
+    /// The exit status, once the init is to end.
+    status: Option<u8>,
 }
 
 impl<'a> EventLoop<'a> {
@@ -55,8 +58,7 @@ impl<'a> EventLoop<'a> {
         foreground: Foreground,
         log: &'a mut Log<'a>,
     ) -> Self {
-        Self {
-            options,
+        let actions = Actions {
             foreground,
             processes: ProcessTable {
                 own,
@@ -67,6 +69,9 @@ impl<'a> EventLoop<'a> {
                 log,
             },
             status: None,
+        };
+        Self {
+            supervisor: Supervisor::new(options, child, actions),
             // They may have died before the init was there to block SIGCHLD.
             unreaped: true,
             batch: BATCH,
@@ -79,32 +84,28 @@ impl<'a> EventLoop<'a> {
     /// before the loop could see it.
     #[inline(never)]
     pub fn run(&mut self, missed: Option<Signal>) -> u8 {
-        let mut supervisor = Supervisor::new(
-            self.options,
-            (self.child() != self.own()).then_some(self.child()),
-        );
         if let Some(signal) = missed {
-            supervisor.received(signal, &Origin::Elsewhere, self);
+            self.supervisor.received(signal, &Origin::Elsewhere);
         }
         loop {
-            if let Some(status) = self.status {
+            if let Some(status) = self.supervisor.steps.status {
                 return status;
             }
             if self.unreaped && self.batch > 0 {
-                self.reap(None, &mut supervisor);
+                self.reap(None);
             } else {
-                self.look(&mut supervisor);
+                self.look();
             }
         }
     }
 
     /// Waits for a signal, or until the supervisor wants to be woken. After a full batch of reaps it
     /// only looks, and at all signals but SIGCHLD, of which there may be no end (contract 3.7).
-    fn look(&mut self, supervisor: &mut Supervisor<'_>) {
+    fn look(&mut self) {
         let (mut signals, mut timeout) = (SignalSet::ALL, None);
         if self.batch == 0 {
             (signals, timeout) = (SignalSet::ALL.without(Signal::CHLD), Some(Milliseconds(0)));
-        } else if let Some(at) = supervisor.wake_at() {
+        } else if let Some(at) = self.supervisor.wake_at() {
             let mut length = at.since(sys::monotonic());
             // While there are strangers, the rest is waited for until a deadline.
             if self.strangers {
@@ -120,11 +121,12 @@ impl<'a> EventLoop<'a> {
             }) => {
                 self.unreaped = true;
                 // The kernel finds a child that is named without a walk along all of them.
-                self.reap(Pid::new(sender.pid), supervisor);
+                self.reap(Pid::new(sender.pid));
                 false
             }
             Ok(received) => {
-                supervisor.received(received.signal, &self.origin(&received), self);
+                let origin = self.supervisor.steps.origin(&received);
+                self.supervisor.received(received.signal, &origin);
                 // In a storm, one reap for each signal; in a flood, all else after each batch of signals.
                 self.batch = self.batch.max(1);
                 self.signals = self.signals.wrapping_add(1);
@@ -140,28 +142,30 @@ impl<'a> EventLoop<'a> {
         if is_due {
             self.batch = BATCH;
             self.unreaped = true;
-            supervisor.woken(self);
+            self.supervisor.woken();
         }
     }
 
     /// Reaps this child or any, if it is there to be reaped.
     #[inline(never)]
-    fn reap(&mut self, child: Option<Pid>, supervisor: &mut Supervisor<'_>) {
+    fn reap(&mut self, child: Option<Pid>) {
         let result = sys::wait(child);
         if let Ok((Some(pid), status)) = result {
             self.batch = self.batch.saturating_sub(1);
-            return supervisor.changed(pid, WaitStatus::from_raw(status), self);
+            return self.supervisor.changed(pid, WaitStatus::from_raw(status));
         }
         self.unreaped = child.is_some();
-        if !self.unreaped && supervisor.waits_for_rest() && result == Err(Errno::ECHILD) {
-            self.strangers =
-                self.own() == Pid::INIT && sys::kill(Recipient::Everyone, None).is_ok();
+        if !self.unreaped && self.supervisor.waits_for_rest() && result == Err(Errno::ECHILD) {
+            self.strangers = self.supervisor.steps.processes.own == Pid::INIT
+                && sys::kill(Recipient::Everyone, None).is_ok();
             if !self.strangers {
-                supervisor.alone(self);
+                self.supervisor.alone();
             }
         }
     }
+}
 
+impl<'a> Actions<'a> {
     fn origin(&self, received: &Received) -> Origin {
         let Received {
             signal,
@@ -214,17 +218,17 @@ impl<'a> EventLoop<'a> {
     }
 }
 
-impl Steps for EventLoop<'_> {
+impl Steps for Actions<'_> {
     fn now(&mut self) -> Instant {
         sys::monotonic()
     }
 
     /// No failure matters (contract 3.6).
-    fn forward(&mut self, signal: Signal, origin: &Origin) {
+    fn forward(&mut self, target: Target, signal: Signal, origin: &Origin) {
         let child = self.child();
         let mut message = Message::Forwarded;
         let mut result = Err(Errno::ESRCH);
-        if self.options.target == Target::Group {
+        if target == Target::Group {
             message = Message::ForwardedToGroup;
             result = sys::kill(Recipient::Group(child), Some(signal));
         } else if let Origin::Queue(sender) = origin {
@@ -248,10 +252,9 @@ impl Steps for EventLoop<'_> {
             .end();
     }
 
-    fn begin_shutdown(&mut self, signal: Signal, held: bool) {
+    fn begin_shutdown(&mut self, signal: Signal, delay: Milliseconds) {
         self.say_of_signal(Message::ShutdownBegan, signal).end();
-        if held {
-            let delay = self.options.stop_delay;
+        if delay > Milliseconds(0) {
             self.say_of_signal(Message::StopDelayed, signal)
                 .duration(delay)
                 .end();
@@ -271,8 +274,8 @@ impl Steps for EventLoop<'_> {
         }
     }
 
-    fn reaped(&mut self, pid: Pid) {
-        let message = if self.options.warn_on_reap {
+    fn reaped(&mut self, pid: Pid, warn: bool) {
+        let message = if warn {
             Message::ReapedWarning
         } else {
             Message::Reaped
@@ -309,10 +312,10 @@ impl Steps for EventLoop<'_> {
     }
 
     fn kill_all(&mut self, asked: Asked, elapsed: Milliseconds) {
-        let (task, signal) = match (asked, self.options.target) {
-            (Asked::Rest, _) => (Task::ListAfterAll, Signal::TERM),
-            (Asked::Target(signal), Target::Group) => (Task::ListAfterGroup, signal),
-            (Asked::Target(signal), Target::Process) => (Task::ListAfterChild, signal),
+        let (task, signal) = match asked {
+            Asked::Rest => (Task::ListAfterAll, Signal::TERM),
+            Asked::Group(signal) => (Task::ListAfterGroup, signal),
+            Asked::Child(signal) => (Task::ListAfterChild, signal),
         };
         self.processes.list_survivors(task, signal);
         self.kill_again();

@@ -50,8 +50,10 @@ pub enum Killer {
 /// Who was sent the stop signal before the deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Asked {
-    /// The target got this stop signal.
-    Target(Signal),
+    /// The main child got this stop signal.
+    Child(Signal),
+    /// Its process group got this stop signal.
+    Group(Signal),
     /// The main child is dead, and the rest got SIGTERM.
     Rest,
 }
@@ -61,17 +63,17 @@ pub trait Steps {
     /// Reads the monotonic clock.
     fn now(&mut self) -> Instant;
     /// Sends a signal to the target.
-    fn forward(&mut self, signal: Signal, origin: &Origin);
+    fn forward(&mut self, target: Target, signal: Signal, origin: &Origin);
     /// Says that a received signal goes nowhere, and why.
     fn drop_signal(&mut self, signal: Signal, reason: Piece);
-    /// Says that the shutdown began with this signal, and whether it is held back.
-    fn begin_shutdown(&mut self, signal: Signal, held: bool);
+    /// Says that the shutdown began with this signal, and how long it is held back.
+    fn begin_shutdown(&mut self, signal: Signal, delay: Milliseconds);
     /// Stops the init itself, as dumb-init does (contract 10.3).
     fn stop_itself(&mut self);
     /// Stops the init with the main child, which a terminal stopped with this signal (contract 5.2, 5.3).
     fn stop_with_child(&mut self, signal: Signal);
-    /// Says that an orphan was reaped.
-    fn reaped(&mut self, pid: Pid);
+    /// Says that an orphan was reaped, as a warning or for the curious.
+    fn reaped(&mut self, pid: Pid, warn: bool);
     /// Says how the main child ended.
     fn child_ended(&mut self, status: WaitStatus);
     /// Sends a signal to the main child's process group, which outlives it.
@@ -101,8 +103,10 @@ enum MainChild {
 
 /// What the init has decided so far.
 #[derive(Clone, Debug)]
-pub struct Supervisor<'a> {
+pub struct Supervisor<'a, S> {
     options: &'a Options,
+    /// Carries out what is decided.
+    pub steps: S,
     main_child: MainChild,
     /// The exit status, once the main child is dead.
     status: u8,
@@ -126,12 +130,13 @@ pub struct Supervisor<'a> {
     held: (Signal, Origin),
 }
 
-impl<'a> Supervisor<'a> {
+impl<'a, S: Steps> Supervisor<'a, S> {
     /// Starts with a main child that runs, or with none for a pause process.
     #[must_use]
-    pub const fn new(options: &'a Options, child: Option<Pid>) -> Self {
+    pub const fn new(options: &'a Options, child: Option<Pid>, steps: S) -> Self {
         Self {
             options,
+            steps,
             main_child: match child {
                 Some(child) => MainChild::Alive(child),
                 None => MainChild::Absent,
@@ -163,82 +168,76 @@ impl<'a> Supervisor<'a> {
     }
 
     /// A signal other than SIGCHLD was received.
-    pub fn received(&mut self, signal: Signal, origin: &Origin, steps: &mut impl Steps) {
+    pub fn received(&mut self, signal: Signal, origin: &Origin) {
         let reason = match (self.main_child, origin) {
             (_, Origin::Ourselves) => Piece::CAUSED_BY_PIDLING,
             (MainChild::Absent, _) if matches!(signal, Signal::TERM | Signal::INT) => {
-                return self.end(steps);
+                return self.end();
             }
             (MainChild::Absent | MainChild::Dead, _) => Piece::NO_MAIN_CHILD,
             (MainChild::Alive(_), _) => {
                 if let Some(forwarded) = self.options.rewrites.apply(signal) {
-                    return self.pass_on(signal, forwarded, origin, steps);
+                    return self.pass_on(signal, forwarded, origin);
                 }
                 Piece::REWRITTEN_TO_0
             }
         };
-        steps.drop_signal(signal, reason);
+        self.steps.drop_signal(signal, reason);
     }
 
     /// Forwards a received signal as what it is rewritten to, or holds it back.
-    fn pass_on(
-        &mut self,
-        signal: Signal,
-        forwarded: Signal,
-        origin: &Origin,
-        steps: &mut impl Steps,
-    ) {
+    fn pass_on(&mut self, signal: Signal, forwarded: Signal, origin: &Origin) {
         if forwarded.is_stop() {
             if self.began.is_none() {
-                let now = steps.now();
+                let now = self.steps.now();
                 self.began = Some(now);
                 if let Some(grace) = self.options.grace_period {
                     self.kill_at = now.after(grace);
                 }
-                let held = self.options.stop_delay > Milliseconds(0);
-                steps.begin_shutdown(signal, held);
-                if held {
-                    self.release_at = now.after(self.options.stop_delay);
+                let delay = self.options.stop_delay;
+                self.steps.begin_shutdown(signal, delay);
+                if delay > Milliseconds(0) {
+                    self.release_at = now.after(delay);
                     self.held = (forwarded, *origin);
                     return;
                 }
             }
-            self.release(steps);
+            self.release();
         }
-        self.forward(forwarded, origin, steps);
+        self.forward(forwarded, origin);
         if self.options.name == Name::DumbInit && signal.is_terminal_stop() {
-            steps.stop_itself();
+            self.steps.stop_itself();
         }
     }
 
     /// Forwards the stop signal that is held back, if one is.
     #[inline(never)]
-    fn release(&mut self, steps: &mut impl Steps) {
+    fn release(&mut self) {
         if self.release_at < NEVER {
             self.release_at = NEVER;
             let (signal, origin) = self.held;
-            self.forward(signal, &origin, steps);
+            self.forward(signal, &origin);
         }
     }
 
     #[inline(never)]
-    fn forward(&mut self, signal: Signal, origin: &Origin, steps: &mut impl Steps) {
+    fn forward(&mut self, signal: Signal, origin: &Origin) {
         if signal.is_stop() {
             self.stop_signal = Some(signal);
         }
         self.forwarded_kill |= signal == Signal::KILL;
         self.forwarded_term |= signal == Signal::TERM;
-        steps.forward(signal, origin);
+        self.steps.forward(self.options.target, signal, origin);
     }
 
     /// A child changed state: it is dead and was reaped, or it was stopped.
-    pub fn changed(&mut self, pid: Pid, status: WaitStatus, steps: &mut impl Steps) {
+    pub fn changed(&mut self, pid: Pid, status: WaitStatus) {
         let is_main = self.main_child == MainChild::Alive(pid);
         let code = match status {
             WaitStatus::Other => return,
             WaitStatus::Stopped(signal) => {
                 if is_main && signal.is_terminal_stop() {
-                    steps.stop_with_child(signal);
+                    self.steps.stop_with_child(signal);
                 }
                 return;
             }
@@ -246,7 +245,7 @@ impl<'a> Supervisor<'a> {
             WaitStatus::Killed(signal) => signal.wrapping_add(128),
         };
         if !is_main {
-            return steps.reaped(pid);
+            return self.steps.reaped(pid, self.options.warn_on_reap);
         }
         if status == WaitStatus::Killed(Signal::KILL.number()) {
             self.killer = Some(if self.killed_since.is_some() {
@@ -259,9 +258,9 @@ impl<'a> Supervisor<'a> {
         }
         if self.release_at < NEVER {
             self.release_at = NEVER;
-            steps.drop_signal(self.held.0, Piece::NO_MAIN_CHILD);
+            self.steps.drop_signal(self.held.0, Piece::NO_MAIN_CHILD);
         }
-        steps.child_ended(status);
+        self.steps.child_ended(status);
         self.main_child = MainChild::Dead;
         if !self.options.remapped.contains(code) {
             self.status = code;
@@ -272,39 +271,39 @@ impl<'a> Supervisor<'a> {
                 && self.options.name == Name::DumbInit
                 && let Some(signal) = self.options.rewrites.apply(Signal::TERM)
             {
-                steps.signal_group(signal);
+                self.steps.signal_group(signal);
             }
-            return self.end(steps);
+            return self.end();
         }
-        let now = steps.now();
+        let now = self.steps.now();
         self.began = self.began.or(Some(now));
         if self.killed_since.is_some() {
             self.killed_since = Some(now);
-            return self.kill_again(now, steps);
+            return self.kill_again(now);
         }
         if self.kill_at == NEVER {
             self.kill_at = now.after(self.options.grace_period.unwrap_or(REST_GRACE));
         }
-        steps.terminate_rest(group && self.forwarded_term);
+        self.steps.terminate_rest(group && self.forwarded_term);
     }
 
-    fn kill_again(&mut self, now: Instant, steps: &mut impl Steps) {
+    fn kill_again(&mut self, now: Instant) {
         self.kill_at = now.after(KILL_AGAIN);
-        steps.kill_again();
+        self.steps.kill_again();
     }
 
     /// Nobody is left beside the init.
-    pub fn alone(&mut self, steps: &mut impl Steps) {
+    pub fn alone(&mut self) {
         if self.waits_for_rest() {
-            self.end(steps);
+            self.end();
         }
     }
 
     /// The time that [`Self::wake_at`] asked for may have come.
-    pub fn woken(&mut self, steps: &mut impl Steps) {
-        let now = steps.now();
+    pub fn woken(&mut self) {
+        let now = self.steps.now();
         if self.release_at <= now {
-            self.release(steps);
+            self.release();
         }
         if self.kill_at > now {
             return;
@@ -314,23 +313,29 @@ impl<'a> Supervisor<'a> {
             let mut asked = Asked::Rest;
             self.kill_at = now.after(KILL_AGAIN);
             if !self.waits_for_rest() {
-                asked = Asked::Target(self.stop_signal.unwrap_or(Signal::TERM));
+                let signal = self.stop_signal.unwrap_or(Signal::TERM);
+                asked = match self.options.target {
+                    Target::Process => Asked::Child(signal),
+                    Target::Group => Asked::Group(signal),
+                };
                 self.kill_at = NEVER;
             }
-            return steps.kill_all(asked, now.since(self.began.unwrap_or(now)));
+            return self
+                .steps
+                .kill_all(asked, now.since(self.began.unwrap_or(now)));
         };
         let elapsed = now.since(since);
         if elapsed < GIVE_UP {
-            return self.kill_again(now, steps);
+            return self.kill_again(now);
         }
-        steps.give_up(elapsed);
-        self.end(steps);
+        self.steps.give_up(elapsed);
+        self.end();
     }
 
     #[inline(never)]
-    fn end(&self, steps: &mut impl Steps) {
-        let elapsed = self.began.map(|began| steps.now().since(began));
-        steps.end(self.status, self.killer, elapsed);
+    fn end(&mut self) {
+        let elapsed = self.began.map(|began| self.steps.now().since(began));
+        self.steps.end(self.status, self.killer, elapsed);
     }
 }
 

@@ -74,16 +74,27 @@ fn read(options: &mut Options, words: &[&str]) {
     assert!(read.is_some(), "the words are right");
 }
 
+#[derive(Clone, Debug)]
 struct Recorder {
     now: Instant,
     did: Vec<Did>,
+}
+
+impl Recorder {
+    /// Nothing was done yet, at this time.
+    fn at(now: u64) -> Self {
+        Self {
+            now: Instant::new(now),
+            did: Vec::new(),
+        }
+    }
 }
 
 impl Steps for Recorder {
     fn now(&mut self) -> Instant {
         self.now
     }
-    fn forward(&mut self, signal: Signal, origin: &Origin) {
+    fn forward(&mut self, _: Target, signal: Signal, origin: &Origin) {
         let queued = *origin == Origin::Queue(SENDER);
         assert!(queued || *origin == Origin::Elsewhere);
         self.did.push(Did::Forward(signal.number(), queued));
@@ -91,8 +102,8 @@ impl Steps for Recorder {
     fn drop_signal(&mut self, signal: Signal, _: Piece) {
         self.did.push(Did::Drop(signal.number()));
     }
-    fn begin_shutdown(&mut self, signal: Signal, held: bool) {
-        self.did.push(Did::Begin(signal.number(), held));
+    fn begin_shutdown(&mut self, signal: Signal, delay: Milliseconds) {
+        self.did.push(Did::Begin(signal.number(), delay.0 > 0));
     }
     fn stop_itself(&mut self) {
         self.did.push(Did::StopItself);
@@ -100,7 +111,7 @@ impl Steps for Recorder {
     fn stop_with_child(&mut self, signal: Signal) {
         self.did.push(Did::StopWithChild(signal.number()));
     }
-    fn reaped(&mut self, pid: Pid) {
+    fn reaped(&mut self, pid: Pid, _: bool) {
         assert_eq!(pid.number(), ORPHAN);
         self.did.push(Did::Reaped);
     }
@@ -183,6 +194,14 @@ impl Case {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         read(&mut options, &words);
         options
+    }
+
+    fn asked(self, signal: Signal) -> Asked {
+        if self.group {
+            Asked::Group(signal)
+        } else {
+            Asked::Child(signal)
+        }
     }
 
     /// What must be done about a happening; changes the account accordingly.
@@ -281,7 +300,7 @@ impl Case {
                     (None, Some(deadline), _) if deadline <= now => {
                         account.killed = Some(now);
                         let asked = match account.stop_sent.filter(|_| account.alive) {
-                            Some(signal) => Asked::Target(Signal::new(signal).expect("a signal")),
+                            Some(signal) => self.asked(Signal::new(signal).expect("a signal")),
                             None => Asked::Rest,
                         };
                         let began = account.began.expect("a deadline has a beginning");
@@ -341,37 +360,34 @@ impl Account {
     }
 }
 
-fn happen(supervisor: &mut Supervisor<'_>, account: &Account, happening: Happening) -> Vec<Did> {
-    let mut recorder = Recorder {
-        now: Instant::new(account.now),
-        did: Vec::new(),
-    };
+fn happen(
+    supervisor: &mut Supervisor<'_, Recorder>,
+    account: &Account,
+    happening: Happening,
+) -> Vec<Did> {
+    supervisor.steps = Recorder::at(account.now);
     let child = Pid::new(CHILD).expect("positive");
     let signal = |number| Signal::new(number).expect("a signal");
     match happening {
         Happening::Signal(number, origin) => {
-            supervisor.received(signal(number), &origin, &mut recorder);
+            supervisor.received(signal(number), &origin);
         }
         Happening::ChildExits(status) => {
-            supervisor.changed(child, WaitStatus::Exited(status), &mut recorder);
+            supervisor.changed(child, WaitStatus::Exited(status));
         }
         Happening::ChildKilled(number) => {
-            supervisor.changed(child, WaitStatus::Killed(number), &mut recorder);
+            supervisor.changed(child, WaitStatus::Killed(number));
         }
         Happening::ChildStops(number) => {
-            supervisor.changed(child, WaitStatus::Stopped(signal(number)), &mut recorder);
+            supervisor.changed(child, WaitStatus::Stopped(signal(number)));
         }
         Happening::OrphanDies => {
-            supervisor.changed(
-                Pid::new(ORPHAN).expect("positive"),
-                WaitStatus::Exited(0),
-                &mut recorder,
-            );
+            supervisor.changed(Pid::new(ORPHAN).expect("positive"), WaitStatus::Exited(0));
         }
-        Happening::Alone => supervisor.alone(&mut recorder),
-        Happening::Due | Happening::Early => supervisor.woken(&mut recorder),
+        Happening::Alone => supervisor.alone(),
+        Happening::Due | Happening::Early => supervisor.woken(),
     }
-    recorder.did
+    std::mem::take(&mut supervisor.steps.did)
 }
 
 /// Follows every sequence of `DEPTH` happenings; returns how many different states there were.
@@ -393,7 +409,11 @@ fn explore(case: Case) -> usize {
     };
     let child = if case.pause { None } else { Pid::new(CHILD) };
     let mut seen = HashSet::new();
-    let mut front = vec![(Supervisor::new(&options, child), start, Vec::new())];
+    let mut front = vec![(
+        Supervisor::new(&options, child, Recorder::at(0)),
+        start,
+        Vec::new(),
+    )];
     for _ in 0..DEPTH {
         let mut next = Vec::new();
         for (supervisor, account, path) in front {
@@ -511,34 +531,35 @@ fn waiting_for_the_rest_ends_by_the_clock_alone() {
         };
         let options = case.options();
         for stop_first in [false, true] {
-            let mut supervisor = Supervisor::new(&options, Pid::new(CHILD));
-            let mut recorder = Recorder {
-                now: Instant::new(1),
-                did: Vec::new(),
-            };
+            let mut supervisor = Supervisor::new(&options, Pid::new(CHILD), Recorder::at(1));
             if stop_first {
-                supervisor.received(Signal::TERM, &Origin::Elsewhere, &mut recorder);
+                supervisor.received(Signal::TERM, &Origin::Elsewhere);
             }
-            supervisor.changed(
-                Pid::new(CHILD).unwrap(),
-                WaitStatus::Exited(3),
-                &mut recorder,
-            );
+            supervisor.changed(Pid::new(CHILD).unwrap(), WaitStatus::Exited(3));
             for _ in 0..100 {
-                if recorder.did.iter().any(|did| matches!(did, Did::End(..))) {
+                if supervisor
+                    .steps
+                    .did
+                    .iter()
+                    .any(|did| matches!(did, Did::End(..)))
+                {
                     break;
                 }
-                recorder.now = supervisor
+                supervisor.steps.now = supervisor
                     .wake_at()
                     .expect("the rest is not waited for without end");
-                supervisor.woken(&mut recorder);
+                supervisor.woken();
             }
             assert!(
-                matches!(recorder.did.last(), Some(Did::End(3, None, Some(_)))),
+                matches!(
+                    supervisor.steps.did.last(),
+                    Some(Did::End(3, None, Some(_)))
+                ),
                 "{case:?}"
             );
             assert_eq!(
-                recorder
+                supervisor
+                    .steps
                     .did
                     .iter()
                     .filter(|did| matches!(did, Did::KillAll(..)))
@@ -561,16 +582,12 @@ fn dumb_init_stops_with_its_children() {
     };
     let mut options = Options::new(b"dumb-init");
     read(&mut options, &["command"]);
-    let mut supervisor = Supervisor::new(&options, Pid::new(CHILD));
-    let mut recorder = Recorder {
-        now: Instant::new(1),
-        did: Vec::new(),
-    };
+    let mut supervisor = Supervisor::new(&options, Pid::new(CHILD), Recorder::at(1));
     for signal in [Signal::TSTP, Signal::TTIN, Signal::TTOU] {
-        supervisor.received(signal, &Origin::Elsewhere, &mut recorder);
+        supervisor.received(signal, &Origin::Elsewhere);
     }
     let expected = [Did::Forward(19, false), Did::StopItself];
-    assert_eq!(recorder.did, expected.repeat(3), "{case:?}");
+    assert_eq!(supervisor.steps.did, expected.repeat(3), "{case:?}");
 }
 
 #[test]
@@ -591,29 +608,17 @@ fn a_rewrite_decides_what_stops() {
     for (signal, begins, forwarded) in
         [(15, true, 3), (2, false, 10), (1, true, 15), (12, false, 9)]
     {
-        let mut supervisor = Supervisor::new(&options, Pid::new(CHILD));
-        let mut recorder = Recorder {
-            now: Instant::new(1),
-            did: Vec::new(),
-        };
-        supervisor.received(
-            Signal::new(signal).unwrap(),
-            &Origin::Elsewhere,
-            &mut recorder,
-        );
+        let mut supervisor = Supervisor::new(&options, Pid::new(CHILD), Recorder::at(1));
+        supervisor.received(Signal::new(signal).unwrap(), &Origin::Elsewhere);
         let mut expected = Vec::from([Did::Forward(forwarded, false)]);
         if begins {
             expected.insert(0, Did::Begin(signal, false));
         }
-        assert_eq!(recorder.did, expected);
+        assert_eq!(supervisor.steps.did, expected);
         if forwarded == 9 {
-            supervisor.changed(
-                Pid::new(CHILD).unwrap(),
-                WaitStatus::Killed(9),
-                &mut recorder,
-            );
+            supervisor.changed(Pid::new(CHILD).unwrap(), WaitStatus::Killed(9));
             assert_eq!(
-                recorder.did.last(),
+                supervisor.steps.did.last(),
                 Some(&Did::End(137, Some(Killer::Rewrite), None))
             );
         }
