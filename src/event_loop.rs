@@ -7,11 +7,11 @@ use crate::packed::Piece;
 use crate::posix::duration::{Instant, Milliseconds};
 use crate::posix::errno::Errno;
 use crate::posix::pid::Pid;
-use crate::posix::signal::{Signal, SignalSet};
+use crate::posix::signal::{Code, Received, Signal, SignalSet};
 use crate::posix::wait_status::WaitStatus;
 use crate::process_table::{self, ProcessTable, Task};
-use crate::supervisor::{Asked, Killer, Origin, Steps, Supervisor};
-use crate::sys::{self, Code, Received, Recipient};
+use crate::supervisor::{Asked, Killer, Steps, Supervisor};
+use crate::sys::{self, Recipient};
 use crate::terminal::Foreground;
 
 /// How many children are reaped between two looks at the pending signals (contract 3.7), and how many
@@ -85,7 +85,7 @@ impl<'a> EventLoop<'a> {
     #[inline(never)]
     pub fn run(&mut self, missed: Option<Signal>) -> u8 {
         if let Some(signal) = missed {
-            self.supervisor.received(signal, &Origin::Elsewhere);
+            self.supervisor.received(&Received::from_nobody(signal));
         }
         loop {
             if let Some(status) = self.supervisor.steps.status {
@@ -125,8 +125,7 @@ impl<'a> EventLoop<'a> {
                 false
             }
             Ok(received) => {
-                let origin = self.supervisor.steps.origin(&received);
-                self.supervisor.received(received.signal, &origin);
+                self.supervisor.received(&received);
                 // In a storm, one reap for each signal; in a flood, all else after each batch of signals.
                 self.batch = self.batch.max(1);
                 self.signals = self.signals.wrapping_add(1);
@@ -166,24 +165,6 @@ impl<'a> EventLoop<'a> {
 }
 
 impl<'a> Actions<'a> {
-    fn origin(&self, received: &Received) -> Origin {
-        let Received {
-            signal,
-            code,
-            sender,
-        } = *received;
-        // SIGPIPE and SIGXFSZ of a log line, SIGHUP and SIGCONT of a released terminal; and the limit of
-        // processor time is each process's own, setrlimit(2).
-        let is_own = code == Code::USER && sender.pid == self.own().number();
-        if is_own || (code == Code::KERNEL && signal == Signal::XCPU) {
-            Origin::Ourselves
-        } else if code == Code::QUEUE {
-            Origin::Queue(sender)
-        } else {
-            Origin::Elsewhere
-        }
-    }
-
     fn own(&self) -> Pid {
         self.processes.own
     }
@@ -223,16 +204,23 @@ impl Steps for Actions<'_> {
         sys::monotonic()
     }
 
+    /// SIGPIPE and SIGXFSZ of a log line, SIGHUP and SIGCONT of a released terminal; and the limit of
+    /// processor time is each process's own, setrlimit(2).
+    fn is_own(&self, received: &Received) -> bool {
+        (received.code == Code::USER && received.sender.pid == self.own().number())
+            || (received.code == Code::KERNEL && received.signal == Signal::XCPU)
+    }
+
     /// No failure matters (contract 3.6).
-    fn forward(&mut self, target: Target, signal: Signal, origin: &Origin) {
+    fn forward(&mut self, target: Target, signal: Signal, received: &Received) {
         let child = self.child();
         let mut message = Message::Forwarded;
         let mut result = Err(Errno::ESRCH);
         if target == Target::Group {
             message = Message::ForwardedToGroup;
             result = sys::kill(Recipient::Group(child), Some(signal));
-        } else if let Origin::Queue(sender) = origin {
-            result = sys::queue_signal(child, signal, sender);
+        } else if received.code == Code::QUEUE {
+            result = sys::queue_signal(child, signal, &received.sender);
         }
         // Nobody is in the group any more; or queueing is refused, by a limit or a sandbox, and a signal
         // without its value is better than none.

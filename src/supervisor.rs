@@ -8,7 +8,7 @@ use crate::options::{Name, Options, Target};
 use crate::packed::Piece;
 use crate::posix::duration::{Instant, Milliseconds};
 use crate::posix::pid::Pid;
-use crate::posix::signal::{Sender, Signal};
+use crate::posix::signal::{Received, Signal};
 use crate::posix::wait_status::WaitStatus;
 
 /// How long the rest may take to end, from the main child's death, without a grace period
@@ -24,17 +24,6 @@ const GIVE_UP: Milliseconds = Milliseconds(5_000);
 
 /// A point of time that never comes.
 const NEVER: Instant = Instant::new(u64::MAX);
-
-/// Where a signal came from, sigaction(2), `si_code`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
-    /// kill(2), or the kernel on behalf of somebody else.
-    Elsewhere,
-    /// sigqueue(3), with what it sent along.
-    Queue(Sender),
-    /// The init's own acts (contract 3.5).
-    Ourselves,
-}
 
 /// Who sent the SIGKILL that the main child died of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -62,8 +51,10 @@ pub enum Asked {
 pub trait Steps {
     /// Reads the monotonic clock.
     fn now(&mut self) -> Instant;
-    /// Sends a signal to the target.
-    fn forward(&mut self, target: Target, signal: Signal, origin: &Origin);
+    /// Whether the init's own acts raised the signal (contract 3.5).
+    fn is_own(&self, received: &Received) -> bool;
+    /// Sends a signal to the target, on account of what was received.
+    fn forward(&mut self, target: Target, signal: Signal, received: &Received);
     /// Says that a received signal goes nowhere, and why.
     fn drop_signal(&mut self, signal: Signal, reason: Piece);
     /// Says that the shutdown began with this signal, and how long it is held back.
@@ -127,7 +118,7 @@ pub struct Supervisor<'a, S> {
     /// Since when SIGKILL should have ended the rest.
     killed_since: Option<Instant>,
     /// The signal that is held back.
-    held: (Signal, Origin),
+    held: (Signal, Received),
 }
 
 impl<'a, S: Steps> Supervisor<'a, S> {
@@ -150,7 +141,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
             release_at: NEVER,
             kill_at: NEVER,
             killed_since: None,
-            held: (Signal::TERM, Origin::Elsewhere),
+            held: (Signal::TERM, Received::from_nobody(Signal::TERM)),
         }
     }
 
@@ -168,16 +159,17 @@ impl<'a, S: Steps> Supervisor<'a, S> {
     }
 
     /// A signal other than SIGCHLD was received.
-    pub fn received(&mut self, signal: Signal, origin: &Origin) {
-        let reason = match (self.main_child, origin) {
-            (_, Origin::Ourselves) => Piece::CAUSED_BY_PIDLING,
-            (MainChild::Absent, _) if matches!(signal, Signal::TERM | Signal::INT) => {
+    pub fn received(&mut self, received: &Received) {
+        let signal = received.signal;
+        let reason = match self.main_child {
+            _ if self.steps.is_own(received) => Piece::CAUSED_BY_PIDLING,
+            MainChild::Absent if matches!(signal, Signal::TERM | Signal::INT) => {
                 return self.end();
             }
-            (MainChild::Absent | MainChild::Dead, _) => Piece::NO_MAIN_CHILD,
-            (MainChild::Alive(_), _) => {
+            MainChild::Absent | MainChild::Dead => Piece::NO_MAIN_CHILD,
+            MainChild::Alive(_) => {
                 if let Some(forwarded) = self.options.rewrites.apply(signal) {
-                    return self.pass_on(signal, forwarded, origin);
+                    return self.pass_on(forwarded, received);
                 }
                 Piece::REWRITTEN_TO_0
             }
@@ -186,7 +178,8 @@ impl<'a, S: Steps> Supervisor<'a, S> {
     }
 
     /// Forwards a received signal as what it is rewritten to, or holds it back.
-    fn pass_on(&mut self, signal: Signal, forwarded: Signal, origin: &Origin) {
+    fn pass_on(&mut self, forwarded: Signal, received: &Received) {
+        let signal = received.signal;
         if forwarded.is_stop() {
             if self.began.is_none() {
                 let now = self.steps.now();
@@ -198,13 +191,13 @@ impl<'a, S: Steps> Supervisor<'a, S> {
                 self.steps.begin_shutdown(signal, delay);
                 if delay > Milliseconds(0) {
                     self.release_at = now.after(delay);
-                    self.held = (forwarded, *origin);
+                    self.held = (forwarded, *received);
                     return;
                 }
             }
             self.release();
         }
-        self.forward(forwarded, origin);
+        self.forward(forwarded, received);
         if self.options.name == Name::DumbInit && signal.is_terminal_stop() {
             self.steps.stop_itself();
         }
@@ -215,19 +208,19 @@ impl<'a, S: Steps> Supervisor<'a, S> {
     fn release(&mut self) {
         if self.release_at < NEVER {
             self.release_at = NEVER;
-            let (signal, origin) = self.held;
-            self.forward(signal, &origin);
+            let (signal, received) = self.held;
+            self.forward(signal, &received);
         }
     }
 
     #[inline(never)]
-    fn forward(&mut self, signal: Signal, origin: &Origin) {
+    fn forward(&mut self, signal: Signal, received: &Received) {
         if signal.is_stop() {
             self.stop_signal = Some(signal);
         }
         self.forwarded_kill |= signal == Signal::KILL;
         self.forwarded_term |= signal == Signal::TERM;
-        self.steps.forward(self.options.target, signal, origin);
+        self.steps.forward(self.options.target, signal, received);
     }
 
     /// A child changed state: it is dead and was reaped, or it was stopped.

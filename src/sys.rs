@@ -17,7 +17,7 @@ mod arch;
 use crate::posix::duration::{Instant, Milliseconds};
 use crate::posix::errno::Errno;
 use crate::posix::pid::Pid;
-use crate::posix::signal::{Sender, Signal, SignalSet};
+use crate::posix::signal::{Code, Received, Sender, Signal, SignalSet};
 use core::cell::Cell;
 use core::ffi::c_void;
 use core::mem::MaybeUninit;
@@ -379,30 +379,6 @@ impl SignalInfo {
         },
         rest: [0; 24],
     };
-}
-
-/// A signal that was waited for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Received {
-    /// Which signal.
-    pub signal: Signal,
-    /// How it was sent.
-    pub code: Code,
-    /// Who sent it, and what sigqueue(3) sent along.
-    pub sender: Sender,
-}
-
-/// How a signal was sent, sigaction(2), `si_code`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Code(i32);
-
-impl Code {
-    /// kill(2), or the kernel in the name of a process.
-    pub const USER: Self = Self(libc::SI_USER);
-    /// sigqueue(3).
-    pub const QUEUE: Self = Self(libc::SI_QUEUE);
-    /// The kernel in its own name.
-    pub const KERNEL: Self = Self(libc::SI_KERNEL);
 }
 
 /// Waits for one of `signals`, all of which are blocked, for `timeout` or for ever:

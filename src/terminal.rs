@@ -7,8 +7,8 @@
 use crate::posix::duration::Milliseconds;
 use crate::posix::errno::Errno;
 use crate::posix::pid::Pid;
-use crate::posix::signal::{Signal, SignalSet};
-use crate::sys::{self, Code, Descriptor, Open, Received, Recipient};
+use crate::posix::signal::{Code, Received, Signal, SignalSet};
+use crate::sys::{self, Descriptor, Open, Recipient};
 
 /// The controlling terminal, open for as long as it is needed; standard input where there is none.
 #[derive(Debug)]

@@ -144,6 +144,46 @@ pub struct Sender {
     pub value: usize,
 }
 
+/// A signal that was waited for, as `siginfo_t` holds it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Received {
+    /// Which signal.
+    pub signal: Signal,
+    /// How it was sent.
+    pub code: Code,
+    /// Who sent it, and what sigqueue(3) sent along.
+    pub sender: Sender,
+}
+
+impl Received {
+    /// A signal that nobody is known to have sent.
+    #[must_use]
+    pub const fn from_nobody(signal: Signal) -> Self {
+        Self {
+            signal,
+            code: Code::USER,
+            sender: Sender {
+                pid: 0,
+                user: 0,
+                value: 0,
+            },
+        }
+    }
+}
+
+/// How a signal was sent, sigaction(2), `si_code`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Code(pub i32);
+
+impl Code {
+    /// kill(2), or the kernel in the name of a process.
+    pub const USER: Self = Self(libc::SI_USER);
+    /// sigqueue(3).
+    pub const QUEUE: Self = Self(libc::SI_QUEUE);
+    /// The kernel in its own name.
+    pub const KERNEL: Self = Self(libc::SI_KERNEL);
+}
+
 /// A set of signals as the kernel keeps it: bit n - 1 stands for signal n.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SignalSet(pub u64);

@@ -6,11 +6,33 @@
 
 use super::*;
 use crate::options::Reader;
+use crate::posix::signal::{Code, Sender};
 use std::collections::{BTreeSet, HashSet};
 
 const DEPTH: usize = 12;
 const CHILD: i32 = 7;
 const ORPHAN: i32 = 8;
+const OWN: i32 = 1;
+
+/// Who sends a signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    Elsewhere,
+    Queue,
+    Ourselves,
+}
+
+impl Origin {
+    fn received(self, number: u8) -> Received {
+        let mut received = Received::from_nobody(Signal::new(number).expect("a signal"));
+        match self {
+            Origin::Elsewhere => {}
+            Origin::Queue => (received.code, received.sender) = (Code::QUEUE, SENDER),
+            Origin::Ourselves => received.sender.pid = OWN,
+        }
+        received
+    }
+}
 
 /// What can happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +57,7 @@ const SENDER: Sender = Sender {
 
 const HAPPENINGS: [Happening; 13] = [
     Happening::Signal(15, Origin::Elsewhere),
-    Happening::Signal(2, Origin::Queue(SENDER)),
+    Happening::Signal(2, Origin::Queue),
     Happening::Signal(10, Origin::Elsewhere),
     Happening::Signal(1, Origin::Elsewhere),
     Happening::Signal(13, Origin::Ourselves),
@@ -94,9 +116,12 @@ impl Steps for Recorder {
     fn now(&mut self) -> Instant {
         self.now
     }
-    fn forward(&mut self, _: Target, signal: Signal, origin: &Origin) {
-        let queued = *origin == Origin::Queue(SENDER);
-        assert!(queued || *origin == Origin::Elsewhere);
+    fn is_own(&self, received: &Received) -> bool {
+        received.sender.pid == OWN
+    }
+    fn forward(&mut self, _: Target, signal: Signal, received: &Received) {
+        let queued = received.code == Code::QUEUE;
+        assert_eq!(received.sender.value == SENDER.value, queued);
         self.did.push(Did::Forward(signal.number(), queued));
     }
     fn drop_signal(&mut self, signal: Signal, _: Piece) {
@@ -254,7 +279,7 @@ impl Case {
             Happening::Signal(signal, _) if !account.alive => did.push(Did::Drop(signal)),
             Happening::Signal(1, _) => did.push(Did::Drop(1)),
             Happening::Signal(signal, origin) => {
-                let queued = matches!(origin, Origin::Queue(_));
+                let queued = matches!(origin, Origin::Queue);
                 let is_stop = matches!(signal, 2 | 15);
                 if is_stop && account.first_stop.is_none() {
                     account.first_stop = Some(now);
@@ -370,7 +395,7 @@ fn happen(
     let signal = |number| Signal::new(number).expect("a signal");
     match happening {
         Happening::Signal(number, origin) => {
-            supervisor.received(signal(number), &origin);
+            supervisor.received(&origin.received(number));
         }
         Happening::ChildExits(status) => {
             supervisor.changed(child, WaitStatus::Exited(status));
@@ -533,7 +558,7 @@ fn waiting_for_the_rest_ends_by_the_clock_alone() {
         for stop_first in [false, true] {
             let mut supervisor = Supervisor::new(&options, Pid::new(CHILD), Recorder::at(1));
             if stop_first {
-                supervisor.received(Signal::TERM, &Origin::Elsewhere);
+                supervisor.received(&Received::from_nobody(Signal::TERM));
             }
             supervisor.changed(Pid::new(CHILD).unwrap(), WaitStatus::Exited(3));
             for _ in 0..100 {
@@ -584,7 +609,7 @@ fn dumb_init_stops_with_its_children() {
     read(&mut options, &["command"]);
     let mut supervisor = Supervisor::new(&options, Pid::new(CHILD), Recorder::at(1));
     for signal in [Signal::TSTP, Signal::TTIN, Signal::TTOU] {
-        supervisor.received(signal, &Origin::Elsewhere);
+        supervisor.received(&Received::from_nobody(signal));
     }
     let expected = [Did::Forward(19, false), Did::StopItself];
     assert_eq!(supervisor.steps.did, expected.repeat(3), "{case:?}");
@@ -609,7 +634,7 @@ fn a_rewrite_decides_what_stops() {
         [(15, true, 3), (2, false, 10), (1, true, 15), (12, false, 9)]
     {
         let mut supervisor = Supervisor::new(&options, Pid::new(CHILD), Recorder::at(1));
-        supervisor.received(Signal::new(signal).unwrap(), &Origin::Elsewhere);
+        supervisor.received(&Origin::Elsewhere.received(signal));
         let mut expected = Vec::from([Did::Forward(forwarded, false)]);
         if begins {
             expected.insert(0, Did::Begin(signal, false));
