@@ -27,7 +27,7 @@ pub fn run(arguments: &Vector, environment: &Vector) -> u8 {
     // The first system call of all: a signal that comes from here on waits (contract 1.1).
     let mask = sys::set_signal_mask(SignalSet::ALL);
 
-    let mut options = Options::new(arguments.get(0).unwrap_or_default());
+    let mut options = Options::new(arguments.word(0));
     let command = read_options(&mut options, arguments, environment);
     let mut buffer = [0; LINE_LIMIT];
     let log = &mut log::to_standard_error(options.level, options.format, &mut buffer);
@@ -62,7 +62,7 @@ pub fn run(arguments: &Vector, environment: &Vector) -> u8 {
             None
         }
         Some(command) => {
-            let word = arguments.get(command).unwrap_or_default();
+            let word = arguments.word(command);
             match spawn::main_child(
                 inherited,
                 options.leads,

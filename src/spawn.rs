@@ -139,7 +139,7 @@ fn execute(plan: &Plan<'_>) -> Errno {
     own_listen_pid.push_bytes(LISTEN_PID);
     own_listen_pid.push_decimal(sys::getpid().number().unsigned_abs());
     own_listen_pid.push(0);
-    let word = plan.arguments.get(plan.command).unwrap_or_default();
+    let word = plan.arguments.word(plan.command);
     let path = path.unwrap_or(DEFAULT_PATH);
     plan.environment
         .replace(listen_pid, own_listen_pid.as_bytes());

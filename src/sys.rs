@@ -239,6 +239,13 @@ impl Vector {
         Some(unsafe { core::slice::from_raw_parts(start, length) })
     }
 
+    /// The string at `index`, empty where [`Self::get`] has none.
+    #[inline(never)]
+    #[must_use]
+    pub fn word(&self, index: usize) -> &[u8] {
+        self.get(index).unwrap_or_default()
+    }
+
     /// Puts `word`, which ends with a null byte, in the place of the entry at `index`, if there is one. As it
     /// need not live as long as the process, nothing but execve(2) reads any entry from then on.
     pub fn replace(&self, index: usize, word: &[u8]) {
