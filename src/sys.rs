@@ -156,27 +156,26 @@ fn prctl(operation: i32, argument: usize) -> Result<()> {
     done(unsafe { syscall!(Sysno::prctl, register(operation), argument, 0, 0, 0) })
 }
 
+/// What a child does that shares the memory of its sleeping parent.
+pub trait Child {
+    /// Lives the child's life, on the unused part of the parent's stack.
+    fn run(&mut self) -> !;
+}
+
 /// Starts a process that shares the memory of this one, and sleeps until it executes a program or
-/// ends: clone(2) with `CLONE_VM | CLONE_VFORK`, as `posix_spawn(3)` does. The child calls `child`
-/// with `plan` on the unused part of this stack.
+/// ends: clone(2) with `CLONE_VM | CLONE_VFORK`, as `posix_spawn(3)` does.
 ///
 /// # Errors
 /// EAGAIN at a limit of processes; ENOMEM.
-pub fn spawn<T>(child: fn(&mut T) -> !, plan: &mut T) -> Result<Pid> {
-    /// What the child starts with.
-    struct Start<'a, T> {
-        child: fn(&mut T) -> !,
-        plan: &'a mut T,
+pub fn spawn<C: Child>(child: &mut C) -> Result<Pid> {
+    extern "C" fn begin<C: Child>(child: *mut c_void) -> ! {
+        // SAFETY: it is the one below, and the parent, which has borrowed it, sleeps.
+        let child = unsafe { &mut *child.cast::<C>() };
+        child.run()
     }
-    extern "C" fn begin<T>(start: *mut c_void) -> ! {
-        // SAFETY: `start` is the one below, and the parent, its owner, sleeps.
-        let start = unsafe { &mut *start.cast::<Start<'_, T>>() };
-        (start.child)(start.plan)
-    }
-    let mut start = Start { child, plan };
     let flags = register(libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD);
-    // SAFETY: `begin` takes what `start` is; `start` outlives the call, during which nobody else uses it.
-    let result = unsafe { arch::clone_vfork(flags, begin::<T>, (&raw mut start).cast()) };
+    // SAFETY: `begin` takes what `child` is, which outlives the call and which nobody else uses during it.
+    let result = unsafe { arch::clone_vfork(flags, begin::<C>, ptr::from_mut(child).cast()) };
     let pid = taken(result)?;
     Pid::new(to_int(pid)).ok_or(Errno::ESRCH)
 }
