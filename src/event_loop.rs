@@ -137,7 +137,7 @@ impl<'a> EventLoop<'a> {
         self.unreaped = false;
         if supervisor.waits_for_rest() && result == Err(Errno::ECHILD) {
             self.strangers =
-                self.own() == Pid::INIT && sys::kill(Recipient::Everyone, None).is_ok();
+                self.own() == Pid::INIT && sys::kill(Recipient::EVERYONE, None).is_ok();
             if !self.strangers {
                 supervisor.alone(self);
             }
@@ -208,7 +208,7 @@ impl Steps for EventLoop<'_> {
         let mut result = Err(Errno::ESRCH);
         if self.options.target == Target::Group {
             message = Message::ForwardedToGroup;
-            result = sys::kill(Recipient::Group(child), Some(signal));
+            result = sys::kill(Recipient::group(child), Some(signal));
         } else if let Origin::Queue(sender) = origin {
             result = sys::queue_signal(child, signal, sender);
         }
@@ -216,7 +216,7 @@ impl Steps for EventLoop<'_> {
         // without its value is better than none.
         if result.is_err() {
             message = Message::Forwarded;
-            result = sys::kill(Recipient::Process(child), Some(signal));
+            result = sys::kill(Recipient::process(child), Some(signal));
         }
         if result.is_ok() {
             self.say_of_signal(message, signal).pid(child).end();
@@ -241,7 +241,7 @@ impl Steps for EventLoop<'_> {
     }
 
     fn stop_itself(&mut self) {
-        self.kill(Recipient::Process(self.own()), Signal::STOP);
+        self.kill(Recipient::process(self.own()), Signal::STOP);
     }
 
     fn stop_with_child(&mut self, signal: Signal) {
@@ -278,7 +278,7 @@ impl Steps for EventLoop<'_> {
     }
 
     fn signal_group(&mut self, signal: Signal) {
-        self.kill(Recipient::Group(self.child()), signal);
+        self.kill(Recipient::group(self.child()), signal);
     }
 
     fn terminate_rest(&mut self, spare_group: bool) {

@@ -46,7 +46,7 @@ pub fn run(arguments: &Vector, environment: &Vector) -> u8 {
     let missed = options
         .parent_death_signal
         .and_then(|signal| ask_for_parent_death_signal(log, signal));
-    let sigchld = sys::set_sigchld_disposition(Disposition::Default);
+    let sigchld = sys::set_sigchld_disposition(Disposition::DEFAULT);
 
     // A pause process has none but itself.
     let mut child = own;

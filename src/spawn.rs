@@ -107,8 +107,8 @@ fn prepare(plan: &Plan<'_>) -> sys::Result<()> {
             plan.terminal.become_controlling();
         }
     }
-    if plan.inherited.sigchld == Disposition::Ignore {
-        let _ = sys::set_sigchld_disposition(Disposition::Ignore);
+    if plan.inherited.sigchld == Disposition::IGNORE {
+        let _ = sys::set_sigchld_disposition(Disposition::IGNORE);
     }
     let _ = sys::set_signal_mask(plan.inherited.mask);
     Ok(())

@@ -314,13 +314,15 @@ pub fn set_signal_mask(mask: SignalSet) -> SignalSet {
     old
 }
 
-/// What a process does with a signal unless it catches it.
+/// What a process does with a signal, sigaction(2). Nothing that is executed starts with a handler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Disposition {
+pub struct Disposition(usize);
+
+impl Disposition {
     /// The default action.
-    Default,
+    pub const DEFAULT: Self = Self(libc::SIG_DFL);
     /// Nothing.
-    Ignore,
+    pub const IGNORE: Self = Self(libc::SIG_IGN);
 }
 
 /// Sets the disposition of SIGCHLD and returns the old one: `rt_sigaction(2)`.
@@ -329,19 +331,15 @@ pub fn set_sigchld_disposition(disposition: Disposition) -> Disposition {
     /// The kernel's `struct sigaction`: the handler first, the rest zero, on every architecture here.
     #[repr(C)]
     struct Action {
-        handler: usize,
+        handler: Disposition,
         rest: [usize; 5],
     }
-    let handler = match disposition {
-        Disposition::Default => libc::SIG_DFL,
-        Disposition::Ignore => libc::SIG_IGN,
-    };
     let new = Action {
-        handler,
+        handler: disposition,
         rest: [0; 5],
     };
     let mut old = Action {
-        handler: libc::SIG_DFL,
+        handler: Disposition::DEFAULT,
         rest: [0; 5],
     };
     // SAFETY: `Action` is at least as long as the kernel's structure.
@@ -356,11 +354,7 @@ pub fn set_sigchld_disposition(disposition: Disposition) -> Disposition {
     };
     // It cannot fail; where a tracer makes it, the usual old disposition stands.
     let _ = result;
-    if old.handler == libc::SIG_IGN {
-        Disposition::Ignore
-    } else {
-        Disposition::Default
-    }
+    old.handler
 }
 
 /// The kernel's `siginfo_t` as far as signals of processes go, sigaction(2).
@@ -459,15 +453,25 @@ fn timespec(length: Milliseconds) -> libc::timespec {
     time
 }
 
-/// Whom to send a signal to.
+/// Whom to send a signal to, as kill(2) takes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Recipient {
-    /// One process.
-    Process(Pid),
-    /// Every process of a group.
-    Group(Pid),
+pub struct Recipient(i32);
+
+impl Recipient {
     /// Every process but this one and PID 1 that this process may signal: as PID 1, its namespace.
-    Everyone,
+    pub const EVERYONE: Self = Self(-1);
+
+    /// One process.
+    #[must_use]
+    pub const fn process(pid: Pid) -> Self {
+        Self(pid.number())
+    }
+
+    /// Every process of a group.
+    #[must_use]
+    pub const fn group(pid: Pid) -> Self {
+        Self(pid.number().wrapping_neg())
+    }
 }
 
 /// Sends a signal, or with `None` only asks whether it could be sent: kill(2).
@@ -475,14 +479,9 @@ pub enum Recipient {
 /// # Errors
 /// ESRCH where there is nobody; EPERM where none of them may be signalled.
 pub fn kill(recipient: Recipient, signal: Option<Signal>) -> Result<()> {
-    let pid = match recipient {
-        Recipient::Process(pid) => pid.number(),
-        Recipient::Group(pid) => pid.number().wrapping_neg(),
-        Recipient::Everyone => -1,
-    };
     let number = signal.map_or(0, |signal| usize::from(signal.number()));
     // SAFETY: kill takes two numbers.
-    done(unsafe { syscall!(Sysno::kill, register(pid), number) })
+    done(unsafe { syscall!(Sysno::kill, register(recipient.0), number) })
 }
 
 /// Sends a signal to a process as sigqueue(3) does, with the sender that it is to see:
@@ -573,15 +572,18 @@ impl Descriptor {
     pub const ERROR: Self = Self(2);
 }
 
-/// How to open a file.
+/// How to open a file, open(2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Open {
+pub struct Open(i32);
+
+impl Open {
     /// To read it.
-    Read,
+    pub const READ: Self = Self(libc::O_CLOEXEC | libc::O_RDONLY);
     /// As a directory, to list it.
-    Directory,
+    pub const DIRECTORY: Self = Self(libc::O_CLOEXEC | libc::O_RDONLY | libc::O_DIRECTORY);
     /// As a terminal, which does not become the controlling one.
-    Terminal,
+    pub const TERMINAL: Self =
+        Self(libc::O_CLOEXEC | libc::O_RDWR | libc::O_NOCTTY | libc::O_NONBLOCK);
 }
 
 /// Opens a file, closed on exec: openat(2).
@@ -589,19 +591,13 @@ pub enum Open {
 /// # Errors
 /// Those of the manual page, ENXIO for `/dev/tty` without a controlling terminal among them.
 pub fn open(path: &[u8], how: Open) -> Result<Descriptor> {
-    let flags = libc::O_CLOEXEC
-        | match how {
-            Open::Read => libc::O_RDONLY,
-            Open::Directory => libc::O_RDONLY | libc::O_DIRECTORY,
-            Open::Terminal => libc::O_RDWR | libc::O_NOCTTY | libc::O_NONBLOCK,
-        };
     // SAFETY: the path is null-terminated.
     taken(unsafe {
         syscall!(
             Sysno::openat,
             register(libc::AT_FDCWD),
             c_string(path),
-            register(flags)
+            register(how.0)
         )
     })
     .map(|file| Descriptor(to_int(file)))

@@ -31,7 +31,7 @@ impl Terminal {
     /// Finds the controlling terminal through `/dev/tty`, else on standard input.
     #[inline(never)]
     fn find() -> Self {
-        if let Ok(descriptor) = sys::open(b"/dev/tty\0", Open::Terminal) {
+        if let Ok(descriptor) = sys::open(b"/dev/tty\0", Open::TERMINAL) {
             let found = Self::at(descriptor, true);
             if found.group.is_ok() {
                 return found;
@@ -64,7 +64,7 @@ impl Terminal {
     /// Whether the foreground group is gone.
     #[inline(never)]
     fn is_nobodys(&self) -> bool {
-        let is_gone = |group| sys::kill(Recipient::Group(group), None) == Err(Errno::ESRCH);
+        let is_gone = |group| sys::kill(Recipient::group(group), None) == Err(Errno::ESRCH);
         matches!(self.group, Ok(Some(group)) if is_gone(group))
     }
 }
@@ -170,7 +170,7 @@ impl Foreground {
         if !resume {
             self.take_back(child);
             // As a key does, to all of the group; PID 1 may be in one of another namespace.
-            let group = sys::getpgrp().map_or(Recipient::Process(own), Recipient::Group);
+            let group = sys::getpgrp().map_or(Recipient::process(own), Recipient::group);
             let _ = sys::kill(group, Some(signal));
             let _ = sys::set_signal_mask(SignalSet::ALL.without(signal));
             let _ = sys::set_signal_mask(SignalSet::ALL);
@@ -179,6 +179,6 @@ impl Foreground {
                 sys::wait_for_signal(SignalSet::only(Signal::CONT), Some(Milliseconds(0))).is_ok();
             resume = self.give(child) || was_stopped || !wants_terminal;
         }
-        resume && sys::kill(Recipient::Group(child), Some(Signal::CONT)).is_ok()
+        resume && sys::kill(Recipient::group(child), Some(Signal::CONT)).is_ok()
     }
 }

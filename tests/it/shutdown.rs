@@ -104,8 +104,7 @@ fn survivor(pid: u32, name: &str, state: char, disposition: &str, signal: &str) 
     )
 }
 
-const KILLED: &str =
-    "pidling: warning: sent SIGKILL to all, N.NNN s after the shutdown began";
+const KILLED: &str = "pidling: warning: sent SIGKILL to all, N.NNN s after the shutdown began";
 
 /// The line about a main child that the deadline killed.
 fn by_deadline(child: u32) -> String {
@@ -1005,8 +1004,7 @@ fn a_sigkill_that_the_init_did_not_send_is_explained() {
     let counted = |count: u32| format!("low 0\\nhigh 0\\nmax 7\\noom 9\\noom_kill {count}\\n");
     let old = |count: u32| format!("oom_kill_disable 0\\nunder_oom 0\\noom_kill {count}\\n");
     let outside = "was killed with SIGKILL from outside";
-    let oom =
-        "was killed with SIGKILL not sent by pidling; OOM kills of its cgroup so far:";
+    let oom = "was killed with SIGKILL not sent by pidling; OOM kills of its cgroup so far:";
     for (files, explanation) in [
         (
             vec![],
