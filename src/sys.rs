@@ -570,6 +570,13 @@ impl Descriptor {
     pub const OUTPUT: Self = Self(1);
     /// Standard error.
     pub const ERROR: Self = Self(2);
+
+    /// As the kernel takes it: it is never negative.
+    fn register(self) -> usize {
+        #[expect(clippy::as_conversions, reason = "32 bits fit a register")]
+        let register = self.0.cast_unsigned() as usize;
+        register
+    }
 }
 
 /// How to open a file, open(2).
@@ -606,7 +613,7 @@ pub fn open(path: &[u8], how: Open) -> Result<Descriptor> {
 /// Closes a descriptor: close(2).
 pub fn close(file: Descriptor) {
     // SAFETY: the descriptor came from open, whose callers keep no copy.
-    let result = unsafe { syscall!(Sysno::close, register(file.0)) };
+    let result = unsafe { syscall!(Sysno::close, file.register()) };
     // There is nothing to do about a failure: Linux frees the descriptor all the same.
     let _ = result;
 }
@@ -620,7 +627,7 @@ pub fn read(file: Descriptor, buffer: &mut [u8]) -> Result<usize> {
     taken(unsafe {
         syscall!(
             Sysno::read,
-            register(file.0),
+            file.register(),
             buffer.as_mut_ptr(),
             buffer.len()
         )
@@ -636,7 +643,7 @@ pub fn read_directory(directory: Descriptor, buffer: &mut [u8]) -> Result<usize>
     taken(unsafe {
         syscall!(
             Sysno::getdents64,
-            register(directory.0),
+            directory.register(),
             buffer.as_mut_ptr(),
             buffer.len()
         )
@@ -649,7 +656,7 @@ pub fn read_directory(directory: Descriptor, buffer: &mut [u8]) -> Result<usize>
 /// Those of the manual page.
 pub fn write(file: Descriptor, bytes: &[u8]) -> Result<usize> {
     // SAFETY: the kernel reads as many bytes as there are.
-    taken(unsafe { syscall!(Sysno::write, register(file.0), bytes.as_ptr(), bytes.len()) })
+    taken(unsafe { syscall!(Sysno::write, file.register(), bytes.as_ptr(), bytes.len()) })
 }
 
 /// Writes as much as goes without waiting: pwritev2(2) with `RWF_NOWAIT`.
@@ -667,7 +674,7 @@ pub fn write_without_waiting(file: Descriptor, bytes: &[u8]) -> Result<usize> {
     taken(unsafe {
         syscall!(
             Sysno::pwritev2,
-            register(file.0),
+            file.register(),
             &raw const vector,
             1,
             here,
@@ -703,7 +710,7 @@ pub fn tcgetpgrp(terminal: Descriptor) -> Result<Option<Pid>> {
     done(unsafe {
         syscall!(
             Sysno::ioctl,
-            register(terminal.0),
+            terminal.register(),
             libc::TIOCGPGRP,
             &raw mut group
         )
@@ -721,7 +728,7 @@ pub fn tcsetpgrp(terminal: Descriptor, group: Pid) -> Result<()> {
     done(unsafe {
         syscall!(
             Sysno::ioctl,
-            register(terminal.0),
+            terminal.register(),
             libc::TIOCSPGRP,
             &raw const group
         )
@@ -736,7 +743,7 @@ pub fn tcsetpgrp(terminal: Descriptor, group: Pid) -> Result<()> {
 #[inline(never)]
 pub fn release_terminal(terminal: Descriptor) -> Result<()> {
     // SAFETY: TIOCNOTTY takes nothing.
-    done(unsafe { syscall!(Sysno::ioctl, register(terminal.0), libc::TIOCNOTTY, 0) })
+    done(unsafe { syscall!(Sysno::ioctl, terminal.register(), libc::TIOCNOTTY, 0) })
 }
 
 /// Makes a terminal the controlling one of this process's session: ioctl(2), TIOCSCTTY.
@@ -745,7 +752,7 @@ pub fn release_terminal(terminal: Descriptor) -> Result<()> {
 /// EPERM where this process leads no session, or the terminal controls another one.
 pub fn acquire_terminal(terminal: Descriptor) -> Result<()> {
     // SAFETY: TIOCSCTTY takes a number.
-    done(unsafe { syscall!(Sysno::ioctl, register(terminal.0), libc::TIOCSCTTY, 0) })
+    done(unsafe { syscall!(Sysno::ioctl, terminal.register(), libc::TIOCSCTTY, 0) })
 }
 
 #[cfg(test)]
