@@ -137,14 +137,10 @@ impl Foreground {
     /// Takes the foreground back if it was given away and is still the main child's, or nobody's.
     #[inline(never)]
     pub fn take_back(&mut self, child: Pid) {
-        if !core::mem::take(&mut self.given) {
-            return;
-        }
-        let terminal = Terminal::find();
-        if (terminal.group == Ok(Some(child)) || terminal.is_nobodys())
+        if core::mem::take(&mut self.given)
             && let Some(own) = sys::getpgrp()
         {
-            let _ = terminal.give_to(own);
+            let _ = hand_over(Some(child), own);
         }
     }
 
@@ -152,8 +148,7 @@ impl Foreground {
     /// returns whether it did.
     #[inline(never)]
     fn give(&mut self, child: Pid) -> bool {
-        let terminal = Terminal::find();
-        let given = (terminal.is_ours() || terminal.is_nobodys()) && terminal.give_to(child);
+        let given = hand_over(None, child);
         self.given |= given;
         given
     }
@@ -181,4 +176,16 @@ impl Foreground {
         }
         resume && sys::kill(Recipient::group(child), Some(Signal::CONT)).is_ok()
     }
+}
+
+/// Makes `to` the foreground group if that is `from`, the init's one for `None`, or a group that is gone.
+/// Returns whether it did.
+#[inline(never)]
+fn hand_over(from: Option<Pid>, to: Pid) -> bool {
+    let terminal = Terminal::find();
+    let is_from = match from {
+        None => terminal.is_ours(),
+        from => terminal.group == Ok(from),
+    };
+    (is_from || terminal.is_nobodys()) && terminal.give_to(to)
 }
