@@ -156,7 +156,7 @@ impl<'a> EventLoop<'a> {
         self.unreaped = child.is_some();
         if !self.unreaped && self.supervisor.waits_for_rest() && result == Err(Errno::ECHILD) {
             self.strangers = self.supervisor.steps.processes.own == Pid::INIT
-                && sys::kill(Recipient::Everyone, None).is_ok();
+                && sys::kill(Recipient::EVERYONE, None).is_ok();
             if !self.strangers {
                 self.supervisor.alone();
             }
@@ -218,7 +218,7 @@ impl Steps for Actions<'_> {
         let mut result = Err(Errno::ESRCH);
         if target == Target::Group {
             message = Message::ForwardedToGroup;
-            result = sys::kill(Recipient::Group(child), Some(signal));
+            result = sys::kill(Recipient::group(child), Some(signal));
         } else if received.code == Code::QUEUE {
             result = sys::queue_signal(child, signal, &received.sender);
         }
@@ -226,7 +226,7 @@ impl Steps for Actions<'_> {
         // without its value is better than none.
         if result.is_err() {
             message = Message::Forwarded;
-            result = sys::kill(Recipient::Process(child), Some(signal));
+            result = sys::kill(Recipient::process(child), Some(signal));
         }
         if result.is_ok() {
             self.say_of_signal(message, signal).pid(child).end();
@@ -250,7 +250,7 @@ impl Steps for Actions<'_> {
     }
 
     fn stop_itself(&mut self) {
-        self.kill(Recipient::Process(self.own()), Signal::STOP);
+        self.kill(Recipient::process(self.own()), Signal::STOP);
     }
 
     fn stop_with_child(&mut self, signal: Signal) {
@@ -287,7 +287,7 @@ impl Steps for Actions<'_> {
     }
 
     fn signal_group(&mut self, signal: Signal) {
-        self.kill(Recipient::Group(self.child()), signal);
+        self.kill(Recipient::group(self.child()), signal);
     }
 
     fn terminate_rest(&mut self, spare_group: bool) {

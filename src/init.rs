@@ -3,13 +3,13 @@
 use crate::event_loop::EventLoop;
 use crate::log;
 use crate::messages::{LINE_LIMIT, Log, Message};
-use crate::options::{self, Name, Options, Reader, Task, UsageError};
+use crate::options::{self, Leads, Name, Options, Reader, Task, UsageError};
 use crate::packed::Piece;
 use crate::posix::duration::Milliseconds;
 use crate::posix::errno::Errno;
 use crate::posix::pid::Pid;
 use crate::posix::signal::{Signal, SignalSet};
-use crate::spawn::{self, Inherited, Stage, StartError};
+use crate::spawn::{Inherited, Plan, Stage, StartError};
 use crate::sys::{self, Descriptor, Disposition, Vector};
 use crate::terminal::Foreground;
 use crate::text::Text;
@@ -27,7 +27,7 @@ pub fn run(arguments: &Vector, environment: &Vector) -> u8 {
     // The first system call of all: a signal that comes from here on waits (contract 1.1).
     let mask = sys::set_signal_mask(SignalSet::ALL);
 
-    let mut options = Options::new(arguments.get(0).unwrap_or_default());
+    let mut options = Options::new(arguments.word(0));
     let command = read_options(&mut options, arguments, environment);
     let mut buffer = [0; LINE_LIMIT];
     let log = &mut log::to_standard_error(options.level, options.format, &mut buffer);
@@ -35,13 +35,9 @@ pub fn run(arguments: &Vector, environment: &Vector) -> u8 {
         Ok(command) => command,
         Err(error) => return refuse(log, &error),
     };
-    let command = match options.task {
-        Task::Run => Some(command),
-        Task::Pause => None,
-        Task::Help | Task::Version | Task::License => {
-            return print(log, options.task, options.name);
-        }
-    };
+    if matches!(options.task, Task::Help | Task::Version | Task::License) {
+        return print(log, options.task, options.name);
+    }
 
     let own = sys::getpid();
     if own != Pid::INIT {
@@ -50,39 +46,37 @@ pub fn run(arguments: &Vector, environment: &Vector) -> u8 {
     let missed = options
         .parent_death_signal
         .and_then(|signal| ask_for_parent_death_signal(log, signal));
-    let inherited = Inherited {
-        mask,
-        sigchld: sys::set_sigchld_disposition(Disposition::Default),
-    };
+    let sigchld = sys::set_sigchld_disposition(Disposition::DEFAULT);
 
+    // A pause process has none but itself.
+    let mut child = own;
     let mut foreground = Foreground::default();
-    let child = match command {
-        None => {
-            log.say(Message::Paused).end();
-            None
+    if options.task == Task::Pause {
+        log.say(Message::Paused).end();
+    } else {
+        let word = arguments.word(command);
+        let mut plan = Plan {
+            inherited: Inherited { mask, sigchld },
+            leads: options.leads,
+            terminal: match options.leads {
+                Leads::Group => foreground.before_group(),
+                Leads::Session => Foreground::before_session(),
+            },
+            arguments,
+            command,
+            environment,
+            own,
+            failure: None,
+        };
+        child = plan.start(&mut foreground);
+        if let Some(error) = plan.failure {
+            return report(log, &options, word, error);
         }
-        Some(command) => {
-            let word = arguments.get(command).unwrap_or_default();
-            match spawn::main_child(
-                inherited,
-                options.leads,
-                &mut foreground,
-                arguments,
-                command,
-                environment,
-                own,
-            ) {
-                Ok(child) => {
-                    log.say(Message::Started).bytes(word).pid(child).end();
-                    Some(child)
-                }
-                Err(error) => return report(log, &options, word, error),
-            }
-        }
-    };
+        log.say(Message::Started).bytes(word).pid(child).end();
+    }
 
     // ---- The line of no return: from here, nothing but a step of the supervisor ends the init. ----
-    EventLoop::new(&options, own, child, foreground, log).run(missed)
+    EventLoop::new(&options, own, Some(child), foreground, log).run(missed)
 }
 
 /// Reads all options and returns the index of the command, which is of no use where there is none.

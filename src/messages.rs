@@ -53,7 +53,10 @@ pub enum Format {
 
 /// A log: it makes lines and hands them to a writer.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Log<'a> {
+    /// The line under construction; first, so that the log and its line have the same address.
+    line: Text<'a>,
     level: Level,
     format: Format,
     /// Whether the line under construction is shown; if not, everything but [`Self::say`] does nothing.
@@ -62,8 +65,6 @@ pub struct Log<'a> {
     dropped: u32,
     /// What is left of the template of the line under construction.
     template: &'static [u8],
-    /// The line under construction.
-    line: Text<'a>,
     /// Reads the time since 1970-01-01 UTC in seconds and milliseconds.
     clock: fn() -> (u32, u32),
     /// Takes a whole line and returns whether it was written.
@@ -154,8 +155,9 @@ impl<'a> Log<'a> {
     #[inline(never)]
     fn go_on(&mut self) {
         let json = self.is_json();
-        if let Some(words) = take_until(&mut self.template, b'{') {
-            let name = take_until(&mut self.template, b'}').unwrap_or_default();
+        if let Some(words) = take_until(&mut self.template, b'{')
+            && let Some(name) = take_until(&mut self.template, b'}')
+        {
             if json {
                 self.line.push_piece(Piece::JSON_FIELD);
                 self.line.push_packed(name);
@@ -178,7 +180,7 @@ impl<'a> Log<'a> {
         self.dropped = if written {
             0
         } else {
-            self.dropped.saturating_add(1)
+            self.dropped.wrapping_add(1)
         };
     }
 
@@ -186,6 +188,13 @@ impl<'a> Log<'a> {
     /// missing.
     pub const fn end(&self) {
         debug_assert!(!self.shown, "every field was given");
+    }
+
+    /// Goes on after a field of words.
+    #[inline(never)]
+    fn go_on_quoted(&mut self) {
+        self.quote();
+        self.go_on();
     }
 
     /// Appends a quotation mark where JSON wants one.
@@ -234,8 +243,7 @@ impl<'a> Log<'a> {
         if self.shown {
             self.quote();
             signal.append_name(&mut self.line);
-            self.quote();
-            self.go_on();
+            self.go_on_quoted();
         }
         self
     }
@@ -247,8 +255,7 @@ impl<'a> Log<'a> {
             self.quote();
             let with_meaning = !self.is_json();
             error.append_to(&mut self.line, with_meaning);
-            self.quote();
-            self.go_on();
+            self.go_on_quoted();
         }
         self
     }
@@ -259,8 +266,7 @@ impl<'a> Log<'a> {
         if self.shown {
             self.quote();
             self.line.push_piece(words);
-            self.quote();
-            self.go_on();
+            self.go_on_quoted();
         }
         self
     }
@@ -294,8 +300,7 @@ impl<'a> Log<'a> {
             }
             self.line.push(*byte);
         }
-        self.quote();
-        self.go_on();
+        self.go_on_quoted();
         self
     }
 

@@ -476,21 +476,31 @@ impl Options {
     /// Carries out an option if it takes no value.
     #[inline(never)]
     fn switch(&mut self, id: u8) {
-        match id {
-            b'a' => self.wait_all = true,
-            b'c' => (self.target, self.leads) = (Target::Process, Leads::Group),
-            b'g' => self.target = Target::Group,
-            b'h' => self.task = Task::Help,
-            b'l' => self.task = Task::License,
-            b'P' => self.task = Task::Pause,
-            b'q' => self.level = Level::Error,
-            SETSID => self.leads = Leads::Session,
-            b'v' => self.level = self.level.raised(),
-            b'V' => self.task = Task::Version,
-            b'w' => self.warn_on_reap = true,
-            b'1' => self.level = Level::Debug,
-            _ => {}
-        }
+        self.task = match id {
+            b'h' => Task::Help,
+            b'l' => Task::License,
+            b'P' => Task::Pause,
+            b'V' => Task::Version,
+            _ => self.task,
+        };
+        self.level = match id {
+            b'q' => Level::Error,
+            b'v' => self.level.raised(),
+            b'1' => Level::Debug,
+            _ => self.level,
+        };
+        self.target = match id {
+            b'c' => Target::Process,
+            b'g' => Target::Group,
+            _ => self.target,
+        };
+        self.leads = match id {
+            b'c' => Leads::Group,
+            SETSID => Leads::Session,
+            _ => self.leads,
+        };
+        self.wait_all |= id == b'a';
+        self.warn_on_reap |= id == b'w';
     }
 }
 

@@ -118,12 +118,10 @@ pub fn process_id(text: &[u8]) -> Option<Pid> {
 /// Takes the next number out of the names of a directory, which are in the records of getdents64(2): in
 /// `/proc`, the next process.
 pub fn take_process_id(records: &mut &[u8]) -> Option<Pid> {
-    // struct linux_dirent64: inode and offset of 8 bytes, record length of 2, type of 1, the name.
-    const LENGTH: usize = 16;
-    const NAME: usize = 19;
     loop {
-        let length = u16::from_ne_bytes(*records.get(LENGTH..)?.first_chunk()?);
-        let mut name = records.get(NAME..)?;
+        // struct linux_dirent64: inode and offset of 8 bytes, record length of 2, type of 1, the name.
+        let ([.., low, high, _], mut name) = records.split_first_chunk::<19>()?;
+        let length = u16::from_ne_bytes([*low, *high]);
         *records = records.get(length.into()..)?;
         let name = take_until(&mut name, 0)?;
         if let Some(pid) = process_id(name) {

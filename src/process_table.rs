@@ -21,7 +21,7 @@ const LIMIT: usize = 1024;
 fn read<'a>(path: &mut Text<'_>, text: &'a mut [u8; LIMIT]) -> &'a [u8] {
     path.push(0);
     let mut length = 0;
-    if let Ok(file) = sys::open(path.as_bytes(), Open::Read) {
+    if let Ok(file) = sys::open(path.as_bytes(), Open::READ) {
         length = sys::read(file, text).unwrap_or(0);
         sys::close(file);
     }
@@ -78,7 +78,7 @@ impl ProcessTable<'_> {
     /// `/proc` is missing, or of another PID namespace (ESRCH).
     #[inline(never)]
     fn for_each(&mut self, task: Task, signal: Signal) -> sys::Result<u32> {
-        let directory = sys::open(b"/proc\0", Open::Directory)?;
+        let directory = sys::open(b"/proc\0", Open::DIRECTORY)?;
         let mut result = Err(Errno::ESRCH);
         let mut stat = ProcessStat::EMPTY;
         let stat = &mut stat;
@@ -144,7 +144,7 @@ impl ProcessTable<'_> {
         let in_group = stat.group() == self.child.number().cast_unsigned();
         if task <= Task::SignalOutsideGroup {
             return !(in_group && task == Task::SignalOutsideGroup)
-                && sys::kill(Recipient::Process(pid), Some(signal)).is_ok();
+                && sys::kill(Recipient::process(pid), Some(signal)).is_ok();
         }
         if count < LISTED {
             let was_asked = task == Task::ListAfterAll
@@ -170,11 +170,11 @@ impl ProcessTable<'_> {
     /// each by itself. SIGTERM may spare the main child's group, which has it already (contract 6.4).
     /// Without `/proc`, PID 1 sends it to everyone, another init to the main child's group.
     pub fn signal(&mut self, task: Task, signal: Signal) {
-        let mut recipient = Recipient::Everyone;
+        let mut recipient = Recipient::EVERYONE;
         let mut message = Message::RestAllSignalled;
         let mut processes = Err(Errno::ESRCH);
         if self.own != Pid::INIT {
-            recipient = Recipient::Group(self.child);
+            recipient = Recipient::group(self.child);
         }
         if self.own != Pid::INIT || task != Task::Signal {
             message = Message::RestSignalled;

@@ -57,9 +57,9 @@ vocabulary! {
     /// No list of survivors.
     SurvivorsUnknown: Warning, "survivors_unknown|cannot look for survivors: {error}";
     /// The deadline passed.
-    Killed: Warning, "killed|sent SIGKILL to all that is left, {elapsed_ms} after the shutdown began";
+    Killed: Warning, "killed|sent SIGKILL to all, {elapsed_ms} after the shutdown began";
     /// Some processes outlived SIGKILL, for as long as the init waits.
-    Unkillable: Warning, "unkillable|ending in spite of processes that outlived SIGKILL for {elapsed_ms}";
+    Unkillable: Warning, "unkillable|ending although processes outlived SIGKILL for {elapsed_ms}";
     /// The main child called exit.
     ChildExited: Info, "main_child_ended|main child {pid} exited with status {status}";
     /// A signal killed the main child.
@@ -67,9 +67,9 @@ vocabulary! {
     /// Who killed the main child with SIGKILL, where that is all that can be known.
     SigkillExplained: Warning, "sigkill_explained|main child {pid} was killed with SIGKILL {killer}";
     /// The same, where the kernel counts the processes of the control group that it killed for want of memory.
-    SigkillCounted: Warning, "sigkill_explained|main child {pid} was killed with SIGKILL {killer}; out-of-memory kills of its cgroup so far: {oom_kill}";
+    SigkillCounted: Warning, "sigkill_explained|main child {pid} was killed with SIGKILL {killer}; OOM kills of its cgroup so far: {oom_kill}";
     /// The same, where that count cannot be read.
-    SigkillUncounted: Warning, "sigkill_explained|main child {pid} was killed with SIGKILL {killer}; the out-of-memory kills of its cgroup cannot be read";
+    SigkillUncounted: Warning, "sigkill_explained|main child {pid} was killed with SIGKILL {killer}; the OOM kills of its cgroup cannot be read";
     /// How long the shutdown took.
     ShutdownTook: Info, "shutdown_took|shutdown took {elapsed_ms}";
     /// The init's last words.
@@ -85,7 +85,7 @@ vocabulary! {
     /// The pause process runs.
     Paused: Info, "paused|waiting for SIGTERM or SIGINT";
     /// A failure that changes nothing.
-    Ignored: Debug, "error_ignored|{call} failed, which is harmless: {error}";
+    Ignored: Debug, "error_ignored|{call} failed harmlessly: {error}";
     /// execve(2) failed.
     ExecFailed: Error, "exec_failed|cannot execute {command}: {error}";
     /// What comes before execve(2) failed.
@@ -196,7 +196,6 @@ pub const ERRORS: &[(u8, &str, &str)] = &[
     (12, "ENOMEM", " (cannot allocate memory)"),
     (13, "EACCES", " (permission denied)"),
     (20, "ENOTDIR", " (not a directory)"),
-    (21, "EISDIR", " (is a directory)"),
     (22, "EINVAL", " (invalid argument)"),
     (26, "ETXTBSY", " (text file busy)"),
     (28, "ENOSPC", " (no space left on device)"),

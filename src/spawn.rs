@@ -43,67 +43,57 @@ pub struct StartError {
 }
 
 /// All that the child needs to know, and its answer.
-struct Plan<'a> {
-    inherited: Inherited,
-    leads: Leads,
-    terminal: ChildTerminal,
-    arguments: &'a Vector,
-    command: usize,
-    environment: &'a Vector,
+#[derive(Debug)]
+pub struct Plan<'a> {
+    /// What it gets back.
+    pub inherited: Inherited,
+    /// What it becomes the leader of.
+    pub leads: Leads,
+    /// What it does about the terminal.
+    pub terminal: ChildTerminal,
+    /// The argument vector of the init.
+    pub arguments: &'a Vector,
+    /// The index of the command in it.
+    pub command: usize,
+    /// The environment.
+    pub environment: &'a Vector,
     /// The init.
-    own: Pid,
-    failure: Option<StartError>,
+    pub own: Pid,
+    /// Why it did not start, if so.
+    pub failure: Option<StartError>,
 }
 
 const LISTEN_PID: &[u8] = b"LISTEN_PID=";
 
-/// Starts the command at index `command` of `arguments` as the leader of a process group or a
-/// session of its own (contract 2).
-///
-/// # Errors
-/// The stage that failed and why. There is no child then, and the terminal is as it was.
-pub fn main_child(
-    inherited: Inherited,
-    leads: Leads,
-    foreground: &mut Foreground,
-    arguments: &Vector,
-    command: usize,
-    environment: &Vector,
-    own: Pid,
-) -> Result<Pid, StartError> {
-    let terminal = match leads {
-        Leads::Group => foreground.before_group(),
-        Leads::Session => Foreground::before_session(),
-    };
-    let mut plan = Plan {
-        inherited,
-        leads,
-        terminal,
-        arguments,
-        command,
-        environment,
-        own,
-        failure: None,
-    };
-    let child = sys::spawn(run, &mut plan).map_err(|errno| StartError {
-        stage: Stage::Clone,
-        errno,
-    });
-    let result = plan.failure.map_or(child, Err);
-    if result.is_err() {
-        foreground.take_back(child.unwrap_or(own));
+impl Plan<'_> {
+    /// Starts the command as the leader of a process group or a session of its own (contract 2), and returns
+    /// its process. If there is a failure then, it is dead or never was, and the terminal is as it was.
+    pub fn start(&mut self, foreground: &mut Foreground) -> Pid {
+        let child = sys::spawn(self);
+        if let Err(errno) = child {
+            self.failure = Some(StartError {
+                stage: Stage::Clone,
+                errno,
+            });
+        }
+        let child = child.unwrap_or(self.own);
+        if self.failure.is_some() {
+            foreground.take_back(child);
+        }
+        child
     }
-    result
 }
 
-/// The child's whole life before its program.
-fn run(plan: &mut Plan<'_>) -> ! {
-    let (stage, errno) = match prepare(plan) {
-        Ok(()) => (Stage::Exec, execute(plan)),
-        Err(errno) => (Stage::Group, errno),
-    };
-    plan.failure = Some(StartError { stage, errno });
-    sys::exit(127)
+impl sys::Child for Plan<'_> {
+    /// The child's whole life before its program.
+    fn run(&mut self) -> ! {
+        let (stage, errno) = match prepare(self) {
+            Ok(()) => (Stage::Exec, execute(self)),
+            Err(errno) => (Stage::Group, errno),
+        };
+        self.failure = Some(StartError { stage, errno });
+        sys::exit(127)
+    }
 }
 
 fn prepare(plan: &Plan<'_>) -> sys::Result<()> {
@@ -117,8 +107,8 @@ fn prepare(plan: &Plan<'_>) -> sys::Result<()> {
             plan.terminal.become_controlling();
         }
     }
-    if plan.inherited.sigchld == Disposition::Ignore {
-        let _ = sys::set_sigchld_disposition(Disposition::Ignore);
+    if plan.inherited.sigchld == Disposition::IGNORE {
+        let _ = sys::set_sigchld_disposition(Disposition::IGNORE);
     }
     let _ = sys::set_signal_mask(plan.inherited.mask);
     Ok(())
@@ -134,7 +124,7 @@ fn execute(plan: &Plan<'_>) -> Errno {
             listen_pid = Some(index);
         }
     }
-    let word = plan.arguments.get(plan.command).unwrap_or_default();
+    let word = plan.arguments.word(plan.command);
     let path = path.unwrap_or(DEFAULT_PATH);
     let mut buffer = [0; 32];
     let own_listen_pid = &mut Text::new(&mut buffer);

@@ -156,27 +156,26 @@ fn prctl(operation: i32, argument: usize) -> Result<()> {
     done(unsafe { syscall!(Sysno::prctl, register(operation), argument, 0, 0, 0) })
 }
 
+/// What a child does that shares the memory of its sleeping parent.
+pub trait Child {
+    /// Lives the child's life, on the unused part of the parent's stack.
+    fn run(&mut self) -> !;
+}
+
 /// Starts a process that shares the memory of this one, and sleeps until it executes a program or
-/// ends: clone(2) with `CLONE_VM | CLONE_VFORK`, as `posix_spawn(3)` does. The child calls `child`
-/// with `plan` on the unused part of this stack.
+/// ends: clone(2) with `CLONE_VM | CLONE_VFORK`, as `posix_spawn(3)` does.
 ///
 /// # Errors
 /// EAGAIN at a limit of processes; ENOMEM.
-pub fn spawn<T>(child: fn(&mut T) -> !, plan: &mut T) -> Result<Pid> {
-    /// What the child starts with.
-    struct Start<'a, T> {
-        child: fn(&mut T) -> !,
-        plan: &'a mut T,
+pub fn spawn<C: Child>(child: &mut C) -> Result<Pid> {
+    extern "C" fn begin<C: Child>(child: *mut c_void) -> ! {
+        // SAFETY: it is the one below, and the parent, which has borrowed it, sleeps.
+        let child = unsafe { &mut *child.cast::<C>() };
+        child.run()
     }
-    extern "C" fn begin<T>(start: *mut c_void) -> ! {
-        // SAFETY: `start` is the one below, and the parent, its owner, sleeps.
-        let start = unsafe { &mut *start.cast::<Start<'_, T>>() };
-        (start.child)(start.plan)
-    }
-    let mut start = Start { child, plan };
     let flags = register(libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD);
-    // SAFETY: `begin` takes what `start` is; `start` outlives the call, during which nobody else uses it.
-    let result = unsafe { arch::clone_vfork(flags, begin::<T>, (&raw mut start).cast()) };
+    // SAFETY: `begin` takes what `child` is, which outlives the call and which nobody else uses during it.
+    let result = unsafe { arch::clone_vfork(flags, begin::<C>, ptr::from_mut(child).cast()) };
     let pid = taken(result)?;
     Pid::new(to_int(pid)).ok_or(Errno::ESRCH)
 }
@@ -237,6 +236,13 @@ impl Vector {
         }
         // SAFETY: `length` bytes were just read, they live as long as the process, nobody writes them.
         Some(unsafe { core::slice::from_raw_parts(start, length) })
+    }
+
+    /// The string at `index`, empty where [`Self::get`] has none.
+    #[inline(never)]
+    #[must_use]
+    pub fn word(&self, index: usize) -> &[u8] {
+        self.get(index).unwrap_or_default()
     }
 
     /// Puts `word`, which ends with a null byte, in the place of the entry at `index`, if there is one. As it
@@ -307,13 +313,15 @@ pub fn set_signal_mask(mask: SignalSet) -> SignalSet {
     old
 }
 
-/// What a process does with a signal unless it catches it.
+/// What a process does with a signal, sigaction(2). Nothing that is executed starts with a handler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Disposition {
+pub struct Disposition(usize);
+
+impl Disposition {
     /// The default action.
-    Default,
+    pub const DEFAULT: Self = Self(libc::SIG_DFL);
     /// Nothing.
-    Ignore,
+    pub const IGNORE: Self = Self(libc::SIG_IGN);
 }
 
 /// Sets the disposition of SIGCHLD and returns the old one: `rt_sigaction(2)`.
@@ -322,19 +330,15 @@ pub fn set_sigchld_disposition(disposition: Disposition) -> Disposition {
     /// The kernel's `struct sigaction`: the handler first, the rest zero, on every architecture here.
     #[repr(C)]
     struct Action {
-        handler: usize,
+        handler: Disposition,
         rest: [usize; 5],
     }
-    let handler = match disposition {
-        Disposition::Default => libc::SIG_DFL,
-        Disposition::Ignore => libc::SIG_IGN,
-    };
     let new = Action {
-        handler,
+        handler: disposition,
         rest: [0; 5],
     };
     let mut old = Action {
-        handler: libc::SIG_DFL,
+        handler: Disposition::DEFAULT,
         rest: [0; 5],
     };
     // SAFETY: `Action` is at least as long as the kernel's structure.
@@ -349,11 +353,7 @@ pub fn set_sigchld_disposition(disposition: Disposition) -> Disposition {
     };
     // It cannot fail; where a tracer makes it, the usual old disposition stands.
     let _ = result;
-    if old.handler == libc::SIG_IGN {
-        Disposition::Ignore
-    } else {
-        Disposition::Default
-    }
+    old.handler
 }
 
 /// The kernel's `siginfo_t` as far as signals of processes go, sigaction(2).
@@ -428,15 +428,25 @@ fn timespec(length: Milliseconds) -> libc::timespec {
     time
 }
 
-/// Whom to send a signal to.
+/// Whom to send a signal to, as kill(2) takes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Recipient {
-    /// One process.
-    Process(Pid),
-    /// Every process of a group.
-    Group(Pid),
+pub struct Recipient(i32);
+
+impl Recipient {
     /// Every process but this one and PID 1 that this process may signal: as PID 1, its namespace.
-    Everyone,
+    pub const EVERYONE: Self = Self(-1);
+
+    /// One process.
+    #[must_use]
+    pub const fn process(pid: Pid) -> Self {
+        Self(pid.number())
+    }
+
+    /// Every process of a group.
+    #[must_use]
+    pub const fn group(pid: Pid) -> Self {
+        Self(pid.number().wrapping_neg())
+    }
 }
 
 /// Sends a signal, or with `None` only asks whether it could be sent: kill(2).
@@ -444,14 +454,9 @@ pub enum Recipient {
 /// # Errors
 /// ESRCH where there is nobody; EPERM where none of them may be signalled.
 pub fn kill(recipient: Recipient, signal: Option<Signal>) -> Result<()> {
-    let pid = match recipient {
-        Recipient::Process(pid) => pid.number(),
-        Recipient::Group(pid) => pid.number().wrapping_neg(),
-        Recipient::Everyone => -1,
-    };
     let number = signal.map_or(0, |signal| usize::from(signal.number()));
     // SAFETY: kill takes two numbers.
-    done(unsafe { syscall!(Sysno::kill, register(pid), number) })
+    done(unsafe { syscall!(Sysno::kill, register(recipient.0), number) })
 }
 
 /// Sends a signal to a process as sigqueue(3) does, with the sender that it is to see:
@@ -540,17 +545,27 @@ impl Descriptor {
     pub const OUTPUT: Self = Self(1);
     /// Standard error.
     pub const ERROR: Self = Self(2);
+
+    /// As the kernel takes it: it is never negative.
+    fn register(self) -> usize {
+        #[expect(clippy::as_conversions, reason = "32 bits fit a register")]
+        let register = self.0.cast_unsigned() as usize;
+        register
+    }
 }
 
-/// How to open a file.
+/// How to open a file, open(2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Open {
+pub struct Open(i32);
+
+impl Open {
     /// To read it.
-    Read,
+    pub const READ: Self = Self(libc::O_CLOEXEC | libc::O_RDONLY);
     /// As a directory, to list it.
-    Directory,
+    pub const DIRECTORY: Self = Self(libc::O_CLOEXEC | libc::O_RDONLY | libc::O_DIRECTORY);
     /// As a terminal, which does not become the controlling one.
-    Terminal,
+    pub const TERMINAL: Self =
+        Self(libc::O_CLOEXEC | libc::O_RDWR | libc::O_NOCTTY | libc::O_NONBLOCK);
 }
 
 /// Opens a file, closed on exec: openat(2).
@@ -558,19 +573,13 @@ pub enum Open {
 /// # Errors
 /// Those of the manual page, ENXIO for `/dev/tty` without a controlling terminal among them.
 pub fn open(path: &[u8], how: Open) -> Result<Descriptor> {
-    let flags = libc::O_CLOEXEC
-        | match how {
-            Open::Read => libc::O_RDONLY,
-            Open::Directory => libc::O_RDONLY | libc::O_DIRECTORY,
-            Open::Terminal => libc::O_RDWR | libc::O_NOCTTY | libc::O_NONBLOCK,
-        };
     // SAFETY: the path is null-terminated.
     taken(unsafe {
         syscall!(
             Sysno::openat,
             register(libc::AT_FDCWD),
             c_string(path),
-            register(flags)
+            register(how.0)
         )
     })
     .map(|file| Descriptor(to_int(file)))
@@ -579,7 +588,7 @@ pub fn open(path: &[u8], how: Open) -> Result<Descriptor> {
 /// Closes a descriptor: close(2).
 pub fn close(file: Descriptor) {
     // SAFETY: the descriptor came from open, whose callers keep no copy.
-    let result = unsafe { syscall!(Sysno::close, register(file.0)) };
+    let result = unsafe { syscall!(Sysno::close, file.register()) };
     // There is nothing to do about a failure: Linux frees the descriptor all the same.
     let _ = result;
 }
@@ -593,7 +602,7 @@ pub fn read(file: Descriptor, buffer: &mut [u8]) -> Result<usize> {
     taken(unsafe {
         syscall!(
             Sysno::read,
-            register(file.0),
+            file.register(),
             buffer.as_mut_ptr(),
             buffer.len()
         )
@@ -609,7 +618,7 @@ pub fn read_directory(directory: Descriptor, buffer: &mut [u8]) -> Result<usize>
     taken(unsafe {
         syscall!(
             Sysno::getdents64,
-            register(directory.0),
+            directory.register(),
             buffer.as_mut_ptr(),
             buffer.len()
         )
@@ -622,7 +631,7 @@ pub fn read_directory(directory: Descriptor, buffer: &mut [u8]) -> Result<usize>
 /// Those of the manual page.
 pub fn write(file: Descriptor, bytes: &[u8]) -> Result<usize> {
     // SAFETY: the kernel reads as many bytes as there are.
-    taken(unsafe { syscall!(Sysno::write, register(file.0), bytes.as_ptr(), bytes.len()) })
+    taken(unsafe { syscall!(Sysno::write, file.register(), bytes.as_ptr(), bytes.len()) })
 }
 
 /// Writes as much as goes without waiting: pwritev2(2) with `RWF_NOWAIT`.
@@ -640,7 +649,7 @@ pub fn write_without_waiting(file: Descriptor, bytes: &[u8]) -> Result<usize> {
     taken(unsafe {
         syscall!(
             Sysno::pwritev2,
-            register(file.0),
+            file.register(),
             &raw const vector,
             1,
             here,
@@ -676,7 +685,7 @@ pub fn tcgetpgrp(terminal: Descriptor) -> Result<Option<Pid>> {
     done(unsafe {
         syscall!(
             Sysno::ioctl,
-            register(terminal.0),
+            terminal.register(),
             libc::TIOCGPGRP,
             &raw mut group
         )
@@ -694,7 +703,7 @@ pub fn tcsetpgrp(terminal: Descriptor, group: Pid) -> Result<()> {
     done(unsafe {
         syscall!(
             Sysno::ioctl,
-            register(terminal.0),
+            terminal.register(),
             libc::TIOCSPGRP,
             &raw const group
         )
@@ -709,7 +718,7 @@ pub fn tcsetpgrp(terminal: Descriptor, group: Pid) -> Result<()> {
 #[inline(never)]
 pub fn release_terminal(terminal: Descriptor) -> Result<()> {
     // SAFETY: TIOCNOTTY takes nothing.
-    done(unsafe { syscall!(Sysno::ioctl, register(terminal.0), libc::TIOCNOTTY, 0) })
+    done(unsafe { syscall!(Sysno::ioctl, terminal.register(), libc::TIOCNOTTY, 0) })
 }
 
 /// Makes a terminal the controlling one of this process's session: ioctl(2), TIOCSCTTY.
@@ -718,7 +727,7 @@ pub fn release_terminal(terminal: Descriptor) -> Result<()> {
 /// EPERM where this process leads no session, or the terminal controls another one.
 pub fn acquire_terminal(terminal: Descriptor) -> Result<()> {
     // SAFETY: TIOCSCTTY takes a number.
-    done(unsafe { syscall!(Sysno::ioctl, register(terminal.0), libc::TIOCSCTTY, 0) })
+    done(unsafe { syscall!(Sysno::ioctl, terminal.register(), libc::TIOCSCTTY, 0) })
 }
 
 #[cfg(test)]

@@ -31,7 +31,7 @@ impl Terminal {
     /// Finds the controlling terminal through `/dev/tty`, else on standard input.
     #[inline(never)]
     fn find() -> Self {
-        if let Ok(descriptor) = sys::open(b"/dev/tty\0", Open::Terminal) {
+        if let Ok(descriptor) = sys::open(b"/dev/tty\0", Open::TERMINAL) {
             let found = Self::at(descriptor, true);
             if found.group.is_ok() {
                 return found;
@@ -64,7 +64,7 @@ impl Terminal {
     /// Whether the foreground group is gone.
     #[inline(never)]
     fn is_nobodys(&self) -> bool {
-        let is_gone = |group| sys::kill(Recipient::Group(group), None) == Err(Errno::ESRCH);
+        let is_gone = |group| sys::kill(Recipient::group(group), None) == Err(Errno::ESRCH);
         matches!(self.group, Ok(Some(group)) if is_gone(group))
     }
 }
@@ -137,14 +137,10 @@ impl Foreground {
     /// Takes the foreground back if it was given away and is still the main child's, or nobody's.
     #[inline(never)]
     pub fn take_back(&mut self, child: Pid) {
-        if !core::mem::take(&mut self.given) {
-            return;
-        }
-        let terminal = Terminal::find();
-        if (terminal.group == Ok(Some(child)) || terminal.is_nobodys())
+        if core::mem::take(&mut self.given)
             && let Some(own) = sys::getpgrp()
         {
-            let _ = terminal.give_to(own);
+            let _ = hand_over(Some(child), own);
         }
     }
 
@@ -152,8 +148,7 @@ impl Foreground {
     /// returns whether it did.
     #[inline(never)]
     fn give(&mut self, child: Pid) -> bool {
-        let terminal = Terminal::find();
-        let given = (terminal.is_ours() || terminal.is_nobodys()) && terminal.give_to(child);
+        let given = hand_over(None, child);
         self.given |= given;
         given
     }
@@ -170,7 +165,7 @@ impl Foreground {
         if !resume {
             self.take_back(child);
             // As a key does, to all of the group; PID 1 may be in one of another namespace.
-            let group = sys::getpgrp().map_or(Recipient::Process(own), Recipient::Group);
+            let group = sys::getpgrp().map_or(Recipient::process(own), Recipient::group);
             let _ = sys::kill(group, Some(signal));
             let _ = sys::set_signal_mask(SignalSet::ALL.without(signal));
             let _ = sys::set_signal_mask(SignalSet::ALL);
@@ -179,6 +174,18 @@ impl Foreground {
                 sys::wait_for_signal(SignalSet::only(Signal::CONT), Some(Milliseconds(0))).is_ok();
             resume = self.give(child) || was_stopped || !wants_terminal;
         }
-        resume && sys::kill(Recipient::Group(child), Some(Signal::CONT)).is_ok()
+        resume && sys::kill(Recipient::group(child), Some(Signal::CONT)).is_ok()
     }
+}
+
+/// Makes `to` the foreground group if that is `from`, the init's one for `None`, or a group that is gone.
+/// Returns whether it did.
+#[inline(never)]
+fn hand_over(from: Option<Pid>, to: Pid) -> bool {
+    let terminal = Terminal::find();
+    let is_from = match from {
+        None => terminal.is_ours(),
+        from => terminal.group == Ok(from),
+    };
+    (is_from || terminal.is_nobodys()) && terminal.give_to(to)
 }

@@ -49,15 +49,16 @@ impl Errno {
     /// Appends the error's name, and if asked its meaning as well: `NAME (meaning)`; `errno` and the
     /// number for one that is not listed here.
     pub fn append_to(self, text: &mut Text<'_>, with_meaning: bool) {
-        for (listed, index) in ERRORS.iter().zip((0..).step_by(2)) {
+        let mut name = Piece::ERROR;
+        for listed in &ERRORS {
             if i32::from(*listed) == self.0.get() {
-                let name = Piece::ERROR.plus(index);
                 text.push_piece(name);
                 if with_meaning {
                     text.push_piece(name.plus(1));
                 }
                 return;
             }
+            name = name.plus(2);
         }
         text.push_piece(Piece::ERRNO);
         text.push_decimal(self.0.unsigned_abs().get());

@@ -484,7 +484,7 @@ fn deadline_lines(survivors: &[Process], main: u32, elapsed: &str) -> String {
         )
     };
     let killed = format!(
-        "pidling: warning: sent SIGKILL to all that is left, {elapsed} s after the shutdown began\n\
+        "pidling: warning: sent SIGKILL to all, {elapsed} s after the shutdown began\n\
          pidling: warning: main child {main} was killed with SIGKILL by pidling at the deadline\n"
     );
     survivors.iter().map(still_here).chain([killed]).collect()
@@ -525,7 +525,7 @@ fn a_hung_app_is_killed_at_the_deadline_and_each_survivor_named() {
     assert!(elapsed < Duration::from_secs(20), "{elapsed:?}");
     assert_eq!(container.wait(), 137);
     let logs = container.logs();
-    let seconds = between(&logs.stderr, "all that is left, ", " s after");
+    let seconds = between(&logs.stderr, "to all, ", " s after");
     assert_eq!(
         logs.stderr,
         deadline_lines(&survivors, main, seconds),
@@ -550,7 +550,7 @@ fn a_main_child_out_of_memory_is_told_from_other_deaths() {
         let main = between(&logs.stderr, "main child ", " ");
         let line = format!(
             "pidling: warning: main child {main} was killed with SIGKILL not sent by pidling; \
-             out-of-memory kills of its cgroup so far: 1\n"
+             OOM kills of its cgroup so far: 1\n"
         );
         assert_eq!(logs.stderr, line, "{way:?}");
     }
@@ -569,7 +569,7 @@ fn a_main_child_killed_from_outside_is_told_from_other_deaths() {
         assert_eq!(container.wait(), 137, "{way:?}");
         let line = format!(
             "pidling: warning: main child {main} was killed with SIGKILL from outside; \
-             out-of-memory kills of its cgroup so far: 0\n"
+             OOM kills of its cgroup so far: 0\n"
         );
         assert_eq!(container.logs().stderr, line, "{way:?}");
     }

@@ -301,13 +301,12 @@ fn a_main_child_of_another_user_is_still_supervised() {
     let child = ready.strip_prefix("ready ").unwrap();
     for signal in [libc::SIGTERM, libc::SIGUSR1, 40] {
         running.signal(signal);
-        let _ = running.wait_stderr_line(
-            "pidling: kill failed, which is harmless: EPERM (operation not permitted)",
-        );
+        let _ = running
+            .wait_stderr_line("pidling: kill failed harmlessly: EPERM (operation not permitted)");
     }
     running.send_line("quit");
     let output = running.wait();
-    let refused = "pidling: kill failed, which is harmless: EPERM (operation not permitted)\n";
+    let refused = "pidling: kill failed harmlessly: EPERM (operation not permitted)\n";
     let stderr = output.stderr();
     let lines = stderr.split_inclusive('\n');
     let without_time: String = lines

@@ -185,7 +185,7 @@ fn a_stubborn_job_is_killed_at_the_deadline() {
         &[
             &first,
             &second,
-            "pidling: warning: sent SIGKILL to all that is left, N.NNN s after the shutdown began",
+            "pidling: warning: sent SIGKILL to all, N.NNN s after the shutdown began",
         ],
     );
 }
@@ -246,7 +246,7 @@ fn a_foreign_proc_is_not_believed() {
             &[
                 "pidling: warning: cannot look for survivors: \
                  ESRCH (no such process)",
-                "pidling: warning: sent SIGKILL to all that is left, N.NNN s after the shutdown began",
+                "pidling: warning: sent SIGKILL to all, N.NNN s after the shutdown began",
             ],
         );
     }
@@ -322,8 +322,8 @@ fn leave_a_process_of_root(as_pid_1: bool) {
             &format!(
                 "pidling: warning: still here: process {pid} (root), state S, ignores SIGTERM"
             ),
-            "pidling: warning: sent SIGKILL to all that is left, N.NNN s after the shutdown began",
-            "pidling: warning: ending in spite of processes that outlived SIGKILL for N.NNN s",
+            "pidling: warning: sent SIGKILL to all, N.NNN s after the shutdown began",
+            "pidling: warning: ending although processes outlived SIGKILL for N.NNN s",
             "pidling: shutdown took N.NNN s",
             "pidling: exiting with status 3",
         ],

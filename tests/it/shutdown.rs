@@ -104,8 +104,7 @@ fn survivor(pid: u32, name: &str, state: char, disposition: &str, signal: &str) 
     )
 }
 
-const KILLED: &str =
-    "pidling: warning: sent SIGKILL to all that is left, N.NNN s after the shutdown began";
+const KILLED: &str = "pidling: warning: sent SIGKILL to all, N.NNN s after the shutdown began";
 
 /// The line about a main child that the deadline killed.
 fn by_deadline(child: u32) -> String {
@@ -740,7 +739,7 @@ fn a_main_child_that_ends_in_the_stop_delay_ends_it() {
             "pidling: holding SIGTERM back for N.NNN s",
             "pidling: dropped SIGTERM: no main child",
             "pidling: main child 2 exited with status 0",
-            "pidling: kill failed, which is harmless: ESRCH (no such process)",
+            "pidling: kill failed harmlessly: ESRCH (no such process)",
             "pidling: shutdown took N.NNN s",
             "pidling: exiting with status 0",
         ],
@@ -1005,21 +1004,20 @@ fn a_sigkill_that_the_init_did_not_send_is_explained() {
     let counted = |count: u32| format!("low 0\\nhigh 0\\nmax 7\\noom 9\\noom_kill {count}\\n");
     let old = |count: u32| format!("oom_kill_disable 0\\nunder_oom 0\\noom_kill {count}\\n");
     let outside = "was killed with SIGKILL from outside";
-    let oom =
-        "was killed with SIGKILL not sent by pidling; out-of-memory kills of its cgroup so far:";
+    let oom = "was killed with SIGKILL not sent by pidling; OOM kills of its cgroup so far:";
     for (files, explanation) in [
         (
             vec![],
-            format!("{outside}; the out-of-memory kills of its cgroup cannot be read"),
+            format!("{outside}; the OOM kills of its cgroup cannot be read"),
         ),
         (
             vec![("memory.events", counted(0))],
-            format!("{outside}; out-of-memory kills of its cgroup so far: 0"),
+            format!("{outside}; OOM kills of its cgroup so far: 0"),
         ),
         (vec![("memory.events", counted(3))], format!("{oom} 3")),
         (
             vec![("memory/memory.oom_control", old(0))],
-            format!("{outside}; out-of-memory kills of its cgroup so far: 0"),
+            format!("{outside}; OOM kills of its cgroup so far: 0"),
         ),
         (
             vec![("memory/memory.oom_control", old(12))],
@@ -1027,7 +1025,7 @@ fn a_sigkill_that_the_init_did_not_send_is_explained() {
         ),
         (
             vec![("memory.events", "nonsense".to_owned())],
-            format!("{outside}; the out-of-memory kills of its cgroup cannot be read"),
+            format!("{outside}; the OOM kills of its cgroup cannot be read"),
         ),
     ] {
         let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (*name, &**text)).collect();
