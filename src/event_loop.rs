@@ -49,29 +49,22 @@ struct Actions<'a> {
 }
 
 impl<'a> EventLoop<'a> {
-    /// A loop for a main child that was just started.
+    /// A loop for a main child that was just started, or for none but the init itself.
     #[must_use]
-    pub const fn new(
+    pub fn new(
         options: &'a Options,
         own: Pid,
-        child: Option<Pid>,
+        child: Pid,
         foreground: Foreground,
         log: &'a mut Log<'a>,
     ) -> Self {
         let actions = Actions {
             foreground,
-            processes: ProcessTable {
-                own,
-                child: match child {
-                    Some(child) => child,
-                    None => own,
-                },
-                log,
-            },
+            processes: ProcessTable { own, child, log },
             status: None,
         };
         Self {
-            supervisor: Supervisor::new(options, child, actions),
+            supervisor: Supervisor::new(options, (child != own).then_some(child), actions),
             // They may have died before the init was there to block SIGCHLD.
             unreaped: true,
             batch: BATCH,

@@ -76,7 +76,7 @@ pub fn run(arguments: &Vector, environment: &Vector) -> u8 {
     }
 
     // ---- The line of no return: from here, nothing but a step of the supervisor ends the init. ----
-    EventLoop::new(&options, own, Some(child), foreground, log).run(missed)
+    EventLoop::new(&options, own, child, foreground, log).run(missed)
 }
 
 /// Reads all options and returns the index of the command, which is of no use where there is none.
