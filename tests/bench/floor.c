@@ -514,8 +514,10 @@ static void limit(long seconds)
     CALL3(__NR_setitimer, TIMER_REAL, timer, 0);
 }
 
-/* Long enough for an init to come to rest after the last thing that happened to it. */
-enum { SETTLE = 1000 };
+enum {
+    SETTLE = 1000, /* microseconds in which an init comes to rest after the last thing that happened to it */
+    PAUSE = 100,   /* microseconds between two signals */
+};
 
 static _Noreturn void drive(char **arguments, char **environment)
 {
@@ -551,8 +553,12 @@ static _Noreturn void drive(char **arguments, char **environment)
         exchange(shared, init);
         nap(SETTLE);
         say_file("before", init, "schedstat");
-        for (long i = 0; i < count; i++)
+        for (long i = 0; i < count; i++) {
+            /* Signals in close succession meet a scheduler that is in debt to one or the other; with a
+             * pause all three start alike. */
+            nap(PAUSE);
             say("latency", exchange(shared, init));
+        }
         nap(SETTLE);
         say_file("after", init, "schedstat");
     } else if (equal(mode, "storm")) {
@@ -560,7 +566,7 @@ static _Noreturn void drive(char **arguments, char **environment)
         announce(&shared->go);
         do {
             say("latency", exchange(shared, init));
-            nap(count);
+            nap(PAUSE);
         } while (!__atomic_load_n(&shared->done, __ATOMIC_SEQ_CST));
     } else if (equal(mode, "hold")) {
         /* A byte lets the child work, the end of the input ends the init; the reader of this looks in between. */

@@ -28,7 +28,10 @@ pub(crate) const GROUPS: [Title; 11] = [
         "from the init's exec to its child's first instruction",
     ),
     title("faults", "page faults of a whole run, start to stop"),
-    title("signal", "from kill to the child's arrival, one at a time"),
+    title(
+        "signal",
+        "from kill to the child's arrival, one at a time, 100 µs apart",
+    ),
     title(
         "storm",
         "the same while 20,000 orphans die, 1,000 at a time",
@@ -374,7 +377,7 @@ fn storms(lab: &mut Lab, inits: &[Init], rounds: &Rounds) -> Result<Group> {
         subjects,
         |lab, init| {
             let role = Role("storm", 20_000, 1000);
-            let said = lab.drive(init, Mode("storm", 100), role)?;
+            let said = lab.drive(init, Mode("storm", 0), role)?;
             Ok([said.numbers("latency")?])
         },
     )?;
@@ -396,20 +399,36 @@ fn memory(held: &Held) -> Result<[f64; 4]> {
 }
 
 fn reaps(lab: &mut Lab, inits: &[Init], rounds: &Rounds) -> Result<Vec<Group>> {
-    let floors = [floor(WAIT, &lab.floor, "fork")];
+    let floors = [
+        floor(WAIT, &lab.floor, "fork"),
+        floor(LOOP, &lab.floor, "forward"),
+    ];
     let subjects = with(&floors, inits);
     let samples = interleave(lab, heading("reap"), rounds.reaps, subjects, |lab, init| {
+        // The stack begins at a random place in its page, and may or may not reach into the next one.
+        let mut rest = [const { Vec::new() }; 4];
+        for _ in 0..10 {
+            let held = lab.hold(init, RECEIVE)?;
+            for (all, value) in rest.iter_mut().zip(memory(&held)?) {
+                all.push(value);
+            }
+        }
+        let [rss, pss, dirty, tables] = rest;
         let mut held = lab.hold(init, Role("orphans", ORPHANS, 1))?;
-        let [rss, pss, dirty, tables] = memory(&held)?;
         let run_time = held.run_time()?;
         held.work()?;
         let single = (held.run_time()? - run_time) / ORPHANS as f64;
-        let [rss_after, pss_after, dirty_after, tables_after] = memory(&held)?;
+        let mut after = memory(&held)?.map(|value| vec![value]);
         drop(held);
         let mut held = lab.hold(init, Role("orphans", ORPHANS, 1000))?;
         let run_time = held.run_time()?;
         held.work()?;
         let burst = (held.run_time()? - run_time) / ORPHANS as f64;
+        for (all, value) in after.iter_mut().zip(memory(&held)?) {
+            all.push(value);
+        }
+        let [rss_after, pss_after, dirty_after, tables_after] = after;
+        let one = |value| vec![value];
         Ok([
             rss,
             pss,
@@ -419,10 +438,9 @@ fn reaps(lab: &mut Lab, inits: &[Init], rounds: &Rounds) -> Result<Vec<Group>> {
             pss_after,
             dirty_after,
             tables_after,
-            single,
-            burst,
-        ]
-        .map(|value| vec![value]))
+            one(single),
+            one(burst),
+        ])
     })?;
     let kb = |index, key, title| samples.metric(index, (key, title, "kB"), 1.0, false);
     let cpu = |index, key, title| samples.metric(index, (key, title, "µs"), 1000.0, true);
@@ -452,7 +470,10 @@ fn reaps(lab: &mut Lab, inits: &[Init], rounds: &Rounds) -> Result<Vec<Group>> {
 
 fn crowds(lab: &mut Lab, inits: &[Init], rounds: &Rounds) -> Result<Group> {
     const DEATHS: usize = 200;
-    let floors = [floor(WAIT, &lab.floor, "fork")];
+    let floors = [
+        floor(WAIT, &lab.floor, "fork"),
+        floor(LOOP, &lab.floor, "forward"),
+    ];
     let subjects = with(&floors, inits);
     let samples = interleave(
         lab,

@@ -76,6 +76,9 @@ pub(crate) fn find(given: &[(String, Vec<String>)]) -> Result<Vec<Init>> {
 }
 
 fn init(name: &str, kind: Kind, command: Vec<String>) -> Init {
+    // Pages of a file that was just built are dirty until they are written back, and would count as the
+    // private dirty memory of a process that maps them.
+    let _ = std::fs::File::open(&command[0]).and_then(|file| file.sync_all());
     let version = version(&command[0]).unwrap_or_else(|| "?".into());
     Init {
         name: name.into(),

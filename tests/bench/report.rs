@@ -263,8 +263,8 @@ const README: [(&str, &str); 20] = [
 /// The README's table with what it depends on.
 pub(crate) fn markdown(results: &Results) -> String {
     let mut text = format!(
-        "Measured on {} by `{}` on {}, {}, {}. Medians, unless a row says otherwise. The floor is the least that\n\
-         a program can do in an init's place: `tests/bench/floor.c`.\n\n",
+        "Measured on {} by `{}` on {}, {},\n{}. Medians, unless a row says\n\
+         otherwise. The floor is the least that a program can do in an init's place: `tests/bench/floor.c`.\n\n",
         results.date, results.command, results.model, results.kernel, results.setting
     );
     let mut head = String::from("| | floor |");
@@ -302,5 +302,5 @@ pub(crate) fn update(readme: &str, table: &str) -> Result<String> {
     let (_, after) = rest
         .split_once(END)
         .context("README.md has no end of the table")?;
-    Ok(format!("{before}{BEGIN}{table}{END}{after}"))
+    Ok(format!("{before}{BEGIN}\n{table}\n{END}{after}"))
 }
