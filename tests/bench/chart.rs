@@ -2,7 +2,7 @@
 
 use crate::inits::Kind;
 use crate::report::figure;
-use crate::results::{Metric, Results};
+use crate::results::{Metric, Results, Row};
 use std::fmt::Write as _;
 
 /// The panels, in reading order, two in a row.
@@ -92,11 +92,7 @@ fn bars(text: &mut String, metric: &Metric, results: &Results, x: usize, y: usiz
     let rows = floor
         .into_iter()
         .chain(inits.filter_map(|init| metric.row(&init.name)));
-    let most = metric
-        .rows
-        .iter()
-        .map(|row| row.median())
-        .fold(0.0, f64::max);
+    let most = metric.rows.iter().map(Row::median).fold(0.0, f64::max);
     for (index, row) in rows.enumerate() {
         let y = y + index * LINE;
         let (class, name) = match row.kind {

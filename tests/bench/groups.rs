@@ -62,15 +62,15 @@ const FULL: Rounds = Rounds {
     cycles: 400,
     signals: (20, 500),
     storms: 5,
-    reaps: 5,
-    crowds: 3,
+    reaps: 9,
+    crowds: 5,
 };
 
 const QUICK: Rounds = Rounds {
     cycles: 60,
     signals: (5, 200),
     storms: 1,
-    reaps: 1,
+    reaps: 3,
     crowds: 1,
 };
 

@@ -4,7 +4,7 @@ use crate::groups::{Samples, WAIT, interleave};
 use crate::inits::{Init, floor};
 use crate::lab::{Held, Lab, Role};
 use crate::results::{Group, Results};
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Result, anyhow};
 
 const ORPHANS: usize = 1_000_000;
 const SIGNALS: usize = 100_000;
@@ -46,7 +46,6 @@ pub(crate) fn measure(lab: &mut Lab, inits: &[Init], results: &mut Results) -> R
             kb(1, "inits_pss", "Pss"),
             kb(2, "inits_dirty", "private dirty"),
             kb(3, "inits_tables", "page tables"),
-            kb(4, "inits_all", "less MemAvailable, with child and driver"),
         ],
         skipped: None,
     });
@@ -89,39 +88,24 @@ fn group(key: &'static str, title: &str, samples: &Samples<'_, 7>) -> Group {
         key,
         title: title.into(),
         metrics: vec![
-            metric(0, "rss", "VmRSS", "kB"),
-            metric(1, "rss_after", "after", "kB"),
-            metric(2, "dirty", "private dirty", "kB"),
-            metric(3, "dirty_after", "after", "kB"),
-            metric(4, "tables", "page tables", "kB"),
-            metric(5, "tables_after", "after", "kB"),
-            metric(6, "each", "processor time of each", "µs"),
+            metric(0, "scale_rss", "VmRSS", "kB"),
+            metric(1, "scale_rss_after", "after", "kB"),
+            metric(2, "scale_dirty", "private dirty", "kB"),
+            metric(3, "scale_dirty_after", "after", "kB"),
+            metric(4, "scale_tables", "page tables", "kB"),
+            metric(5, "scale_tables_after", "after", "kB"),
+            metric(6, "scale_each", "processor time of each", "µs"),
         ],
         skipped: None,
     }
 }
 
-fn available() -> Result<f64> {
-    let text = std::fs::read_to_string("/proc/meminfo")?;
-    text.lines()
-        .find_map(|line| {
-            line.strip_prefix("MemAvailable:")?
-                .split_whitespace()
-                .next()?
-                .parse()
-                .ok()
-        })
-        .context("no MemAvailable")
-}
-
-fn crowd(lab: &mut Lab, init: &Init) -> Result<[Vec<f64>; 5]> {
-    let before = available()?;
-    let mut sums = [0.0; 5];
+fn crowd(lab: &mut Lab, init: &Init) -> Result<[Vec<f64>; 4]> {
+    let mut sums = [0.0; 4];
     let mut held = Vec::new();
     for _ in 0..INITS {
         held.push(lab.hold(init, Role("receive", 0, 0))?);
     }
-    sums[4] = before - available()?;
     for one in &held {
         let [rss, dirty, tables] = memory(one)?;
         let pss = one.field("smaps_rollup", "Pss")?;
