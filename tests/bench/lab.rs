@@ -166,11 +166,12 @@ impl Lab {
             role.2.to_string().into(),
         ]);
         let mut command = Command::new(&words[0]);
-        // A plain environment, the same for all: no variable may steer one of the inits.
+        // No variable of whoever runs this may steer one of the inits.
         let _ = command
             .args(&words[1..])
             .env_clear()
-            .env("PATH", "/usr/bin:/bin");
+            .env("PATH", "/usr/bin:/bin")
+            .envs(pod());
         Ok(command)
     }
 
@@ -240,6 +241,28 @@ impl Lab {
         self.forget_file();
         Ok(held)
     }
+}
+
+/// Variables as a container of a pod finds them with four services beside it: an init has to pass them
+/// on, and to look through them.
+fn pod() -> impl Iterator<Item = (String, String)> {
+    let own = [("HOSTNAME", "server-6d4cf56db6-x7k2p"), ("HOME", "/root")];
+    let own = own.map(|(name, value)| (name.into(), value.into()));
+    let services = ["KUBERNETES", "REDIS", "POSTGRES", "QUEUE"];
+    let of_service = services.into_iter().enumerate().flat_map(|(index, name)| {
+        let address = format!("10.96.0.{}", index + 1);
+        [
+            ("SERVICE_HOST", address.clone()),
+            ("SERVICE_PORT", "443".into()),
+            ("PORT", format!("tcp://{address}:443")),
+            ("PORT_443_TCP", format!("tcp://{address}:443")),
+            ("PORT_443_TCP_PROTO", "tcp".into()),
+            ("PORT_443_TCP_PORT", "443".into()),
+            ("PORT_443_TCP_ADDR", address),
+        ]
+        .map(|(what, value)| (format!("{name}_{what}"), value))
+    });
+    own.into_iter().chain(of_service)
 }
 
 /// An init that runs until this is dropped.
