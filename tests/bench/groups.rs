@@ -22,7 +22,10 @@ const fn title(key: &'static str, title: &'static str) -> Title {
 /// All groups, in the order in which they are printed.
 pub(crate) const GROUPS: [Title; 11] = [
     title("size", "the file, and all files that it maps"),
-    title("memory", "as PID 1 at rest, and after 10,000 orphans"),
+    title(
+        "memory",
+        "as PID 1 at rest, and after 10,000 orphans and a signal",
+    ),
     title(
         "start",
         "from the init's exec to its child's first instruction",

@@ -242,7 +242,7 @@ const README: [(&str, &str); 20] = [
     ("mapped", "with the files that it maps, bytes"),
     ("rss", "memory at rest, VmRSS, kB"),
     ("dirty", "private dirty memory at rest, kB"),
-    ("rss_after", "VmRSS after 10,000 orphans, kB"),
+    ("rss_after", "VmRSS after 10,000 orphans and a signal, kB"),
     ("tables", "page tables, kB"),
     ("faults", "page faults, start to stop, with the child's"),
     ("start", "exec to the child's first instruction, µs"),
