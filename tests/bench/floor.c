@@ -17,7 +17,7 @@
 /* Values of the kernel's interface whose headers bring the C library's names with them. */
 enum {
     OPEN_READ = 0, OPEN_READ_WRITE = 2, AT_CWD = -100,
-    PROTECTION_READ_WRITE = 3, MAP_FOR_ALL = 1,
+    PROTECTION_READ_WRITE = 3, MAP_FOR_ALL = 1, MAP_NO_FILE = 32,
     SIGNAL_KILL = 9, SIGNAL_USR1 = 10, SIGNAL_TERM = 15, SIGNAL_CHLD = 17,
     MASK_BLOCK = 0, MASK_SET = 2, MASK_SIZE = 8,
     WAIT_NO_HANG = 1, WAIT_EXITED = 4, WAIT_KEEP = 0x01000000, WAIT_FOR_PID = 1, WAIT_ALL = 0x40000000,
@@ -319,7 +319,7 @@ static int32_t crowd[100000];
 /* Orphans that live on: children of a process that ends. */
 static void gather_crowd(long count)
 {
-    int32_t *memory = (int32_t *)CALL6(__NR_mmap, 0, sizeof crowd, PROTECTION_READ_WRITE, MAP_FOR_ALL | 0x20, -1, 0);
+    int32_t *memory = (int32_t *)CALL6(__NR_mmap, 0, sizeof crowd, PROTECTION_READ_WRITE, MAP_FOR_ALL | MAP_NO_FILE, -1, 0);
     if ((size_t)count > sizeof crowd / sizeof *crowd)
         fail("too large a crowd");
     long parent = check(fork(), "cannot fork");

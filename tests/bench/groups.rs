@@ -1,12 +1,13 @@
 //! What is measured, and how.
 
-use crate::inits::{Init, Kind, floor};
+use crate::inits::{Init, Kind, floor, installed};
 use crate::lab::{Held, Lab, Mode, Role, Said};
 use crate::options::{Extent, Options};
 use crate::results::{Group, Metric, Results, Row};
 use anyhow::{Context, Result, bail};
 use std::collections::BTreeSet;
 use std::ffi::OsString;
+use std::path::Path;
 use std::time::Duration;
 
 /// A group's name for `--only`, and its title.
@@ -533,17 +534,19 @@ fn idle(lab: &mut Lab, inits: &[Init]) -> Result<Group> {
 
 fn calls(lab: &mut Lab, inits: &[Init]) -> Result<Group> {
     const TIMES: usize = 50;
-    if std::process::Command::new("strace")
-        .arg("-V")
-        .output()
-        .is_err()
-    {
+    let Some(strace) = installed("strace") else {
         return Ok(skipped("calls", "not counted: strace is not installed"));
+    };
+    if let Some(first) = inits.first()
+        && let Err(error) = traced(lab, &strace, first, RECEIVE)
+        && !lab.is_interrupted()
+    {
+        return Ok(skipped("calls", &format!("not counted: {error:#}")));
     }
     let samples = interleave(lab, heading("calls"), 1, with(&[], inits), |lab, init| {
-        let rest = traced(lab, init, RECEIVE)?;
-        let orphans = traced(lab, init, Role("paced", TIMES, 3000))?;
-        let signals = traced(lab, init, Role("signals", TIMES, 3000))?;
+        let rest = traced(lab, &strace, init, RECEIVE)?;
+        let orphans = traced(lab, &strace, init, Role("paced", TIMES, 3000))?;
+        let signals = traced(lab, &strace, init, Role("signals", TIMES, 3000))?;
         let each = |count: f64| vec![(count - rest) / TIMES as f64];
         Ok([vec![rest], each(signals), each(orphans)])
     })?;
@@ -557,11 +560,12 @@ fn calls(lab: &mut Lab, inits: &[Init]) -> Result<Group> {
 }
 
 /// How many system calls an init makes after its exec, the one that it sleeps in included.
-fn traced(lab: &mut Lab, init: &Init, role: Role) -> Result<f64> {
+fn traced(lab: &mut Lab, strace: &Path, init: &Init, role: Role) -> Result<f64> {
     let file = lab.new_file();
-    let tracer: Vec<OsString> = ["strace", "-f", "-qq", "-o"]
+    let options = ["-f", "-qq", "-o"].map(OsString::from);
+    let tracer: Vec<OsString> = [strace.into()]
         .into_iter()
-        .map(OsString::from)
+        .chain(options)
         .chain([file.clone().into()])
         .collect();
     let mut held = lab.hold_under(&tracer, init, Mode("hold", 30_000), role)?;

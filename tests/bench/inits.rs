@@ -88,7 +88,8 @@ fn init(name: &str, kind: Kind, command: Vec<String>) -> Init {
     }
 }
 
-fn installed(name: &str) -> Option<PathBuf> {
+/// The file of that name along PATH.
+pub(crate) fn installed(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     std::env::split_paths(&path)
         .map(|directory| directory.join(name))

@@ -26,7 +26,7 @@ mod report;
 mod results;
 mod scale;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use options::{Extent, Format, Options};
 use results::Results;
 use std::path::Path;
@@ -75,6 +75,11 @@ fn run(options: &Options) -> Result<()> {
         Format::Text => print!("{}", report::text(&results)),
         Format::Json => println!("{:#}", report::json(&results)),
         Format::Markdown => print!("{}", report::markdown(&results)),
+    }
+    let wants_files = options.update || options.svg.is_some();
+    if wants_files && let Some(group) = results.groups.iter().find(|group| group.skipped.is_some())
+    {
+        bail!("no file is written: {} was skipped", group.key);
     }
     if let Some(path) = &options.svg {
         write(path, &chart::svg(&results))?;
