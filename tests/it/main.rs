@@ -20,6 +20,8 @@ mod harness;
 
 /// What the built file is.
 mod artifact;
+/// The comparison in the README.
+mod comparison;
 /// Descriptors of the main child.
 mod descriptors;
 /// What users of docker do, and Dockerfile.example.

@@ -1,0 +1,121 @@
+//! The chart of the README: one panel of bars for each quantity, readable on a light and on a dark page.
+
+use crate::inits::Kind;
+use crate::report::figure;
+use crate::results::{Metric, Results, Row};
+use std::fmt::Write as _;
+
+/// The panels, in reading order, two in a row.
+const PANELS: [(&str, &str); 8] = [
+    ("rss", "memory at rest as PID 1, VmRSS, kB"),
+    ("mapped", "file and all files that it maps, bytes"),
+    ("start", "exec to the child's first instruction, µs"),
+    ("stop", "SIGTERM to the init's end, µs"),
+    ("faults", "page faults of a whole run"),
+    ("calls_start", "system calls from exec to rest"),
+    ("signal_cpu", "processor time per forwarded signal, µs"),
+    ("reap", "processor time per orphan, µs"),
+];
+
+// All lengths are in pixels.
+const WIDTH: usize = 880;
+const TOP: usize = 82;
+const PANEL_WIDTH: usize = 440;
+const NAMES: usize = 90;
+const BARS: usize = 270;
+const LINE: usize = 19;
+const TITLE: usize = 26;
+const GAP: usize = 18;
+
+/// The colours follow the page's scheme where the viewer tells it, and are readable on both where not.
+const STYLE: &str = "\
+text { font: 12px system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-serif; fill: #3d444d; }
+.head { font-size: 16px; font-weight: 600; }
+.title { font-weight: 600; }
+.name { text-anchor: end; }
+.pidling { fill: #1f6feb; }
+.peer { fill: #9aa4af; }
+.floor { fill: none; stroke: #9aa4af; stroke-dasharray: 3 2; }
+@media (prefers-color-scheme: dark) {
+  text { fill: #d1d7e0; }
+  .pidling { fill: #4493f8; }
+  .peer { fill: #656c76; }
+  .floor { stroke: #8b949e; }
+}
+";
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;")
+}
+
+/// The whole picture.
+pub(crate) fn svg(results: &Results) -> String {
+    let found: Vec<(&Metric, &str)> = PANELS
+        .iter()
+        .filter_map(|(key, title)| Some((results.metric(key)?, *title)))
+        .collect();
+    // The first floor and all inits.
+    let panel = TITLE + (results.inits.len() + 1) * LINE + GAP;
+    let height = TOP + found.len().div_ceil(2) * panel;
+    let mut text = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" \
+         height=\"{height}\" role=\"img\">\n<title>pidling beside other inits</title>\n<style>\n{STYLE}</style>\n"
+    );
+    let head = "pidling beside other inits; shorter is better";
+    let _ = writeln!(text, "<text class=\"head\" x=\"12\" y=\"26\">{head}</text>");
+    let place = format!("{}, {}, {}", results.date, results.model, results.kernel);
+    let how = format!(
+        "{}; medians; dashed: the least that a program can do in an init's place",
+        results.command
+    );
+    for (line, y) in [(place, 46), (how, 63)] {
+        let _ = writeln!(text, "<text x=\"12\" y=\"{y}\">{}</text>", escape(&line));
+    }
+    for (index, (metric, title)) in found.into_iter().enumerate() {
+        let x = index % 2 * PANEL_WIDTH;
+        let y = TOP + index / 2 * panel;
+        let _ = writeln!(
+            text,
+            "<text class=\"title\" x=\"{}\" y=\"{}\">{}</text>",
+            x + 12,
+            y + 16,
+            escape(title)
+        );
+        bars(&mut text, metric, results, x, y + TITLE);
+    }
+    text + "</svg>\n"
+}
+
+fn bars(text: &mut String, metric: &Metric, results: &Results, x: usize, y: usize) {
+    let floor = metric.rows.iter().find(|row| row.kind == Kind::Floor);
+    let inits = results.inits.iter();
+    let rows = floor
+        .into_iter()
+        .chain(inits.filter_map(|init| metric.row(&init.name)));
+    let most = metric.rows.iter().map(Row::median).fold(0.0, f64::max);
+    for (index, row) in rows.enumerate() {
+        let y = y + index * LINE;
+        let (class, name) = match row.kind {
+            Kind::Floor => ("floor", "floor"),
+            Kind::Pidling => ("pidling", row.name.as_str()),
+            Kind::Peer => ("peer", row.name.as_str()),
+        };
+        // A value that is there is seen.
+        let width = (row.median() / most * BARS as f64).max(1.0);
+        let _ = writeln!(
+            text,
+            "<text class=\"name\" x=\"{}\" y=\"{}\">{}</text>\
+             <rect class=\"{class}\" x=\"{}\" y=\"{}\" width=\"{width:.1}\" height=\"{}\" rx=\"1\"/>\
+             <text x=\"{:.1}\" y=\"{}\">{}</text>",
+            x + NAMES - 6,
+            y + 13,
+            escape(name),
+            x + NAMES,
+            y + 3,
+            LINE - 6,
+            (x + NAMES) as f64 + width + 6.0,
+            y + 13,
+            figure(row.median())
+        );
+    }
+}

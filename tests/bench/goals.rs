@@ -1,0 +1,112 @@
+//! What pidling is held to, as ratios in one run.
+
+use crate::groups::{SIGNAL_FLOOR, START_FLOOR};
+use crate::results::{Metric, Results};
+
+/// A goal and what became of it.
+pub(crate) struct Goal {
+    pub(crate) title: &'static str,
+    pub(crate) unit: &'static str,
+    pub(crate) limit: f64,
+    /// Unless it was not measured.
+    pub(crate) value: Option<f64>,
+}
+
+impl Goal {
+    /// Whether it is reached.
+    pub(crate) fn is_met(&self) -> Option<bool> {
+        self.value.map(|value| value <= self.limit)
+    }
+}
+
+const OURS: &str = "pidling";
+const STATIC: &str = "tini-static";
+
+/// All goals.
+pub(crate) fn goals(results: &Results) -> Vec<Goal> {
+    let ratio = |key, other: &dyn Fn(&Metric) -> Option<f64>| {
+        let metric = results.metric(key)?;
+        Some(metric.of(OURS)? / other(metric)?)
+    };
+    let to = |key, other: &str| ratio(key, &|metric| metric.of(other));
+    let to_peers = |key| ratio(key, &Metric::best_peer);
+    let to_floor = |key| ratio(key, &Metric::floor);
+    let plain = |key| results.metric(key)?.of(OURS);
+    [
+        (
+            "start, to fork + setpgid + exec",
+            "×",
+            1.0,
+            to("start", START_FLOOR),
+        ),
+        ("start, to tini-static", "×", 0.33, to("start", STATIC)),
+        (
+            "signal, to a bare loop",
+            "×",
+            1.05,
+            to("signal", SIGNAL_FLOOR),
+        ),
+        ("signal, to the best peer", "×", 1.0, to_peers("signal")),
+        (
+            "processor time per signal, to a bare loop",
+            "×",
+            1.05,
+            to("signal_cpu", SIGNAL_FLOOR),
+        ),
+        (
+            "processor time per signal, to the best peer",
+            "×",
+            1.0,
+            to_peers("signal_cpu"),
+        ),
+        (
+            "SIGTERM to the end, to tini-static",
+            "×",
+            0.65,
+            to("stop", STATIC),
+        ),
+        (
+            "processor time per orphan, to a bare loop of wait4",
+            "×",
+            1.2,
+            to_floor("reap"),
+        ),
+        (
+            "the same, 1,000 orphans at a time",
+            "×",
+            1.2,
+            to_floor("reap_burst"),
+        ),
+        (
+            "context switches in 5 idle seconds",
+            "",
+            0.0,
+            plain("switches"),
+        ),
+        ("VmRSS at rest", "kB", 16.0, plain("rss")),
+        ("private dirty memory at rest", "kB", 10.0, plain("dirty")),
+        (
+            "VmRSS after 10,000 orphans and a signal",
+            "kB",
+            16.0,
+            plain("rss_after"),
+        ),
+        ("page faults of a whole run", "", 14.0, plain("faults")),
+        (
+            "system calls from exec to rest",
+            "",
+            12.0,
+            plain("calls_start"),
+        ),
+        ("system calls per signal", "", 2.0, plain("calls_signal")),
+        ("system calls per orphan", "", 3.0, plain("calls_orphan")),
+        ("the file", "bytes", 16_384.0, plain("file")),
+    ]
+    .map(|(title, unit, limit, value)| Goal {
+        title,
+        unit,
+        limit,
+        value,
+    })
+    .into()
+}

@@ -1,0 +1,306 @@
+//! The results as a text, as JSON and as the README's table.
+
+use crate::goals::goals;
+use crate::inits::Kind;
+use crate::results::{Group, Metric, Results, Row};
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use std::fmt::Write as _;
+
+/// Three digits that count, and all of a number that is whole.
+pub(crate) fn figure(value: f64) -> String {
+    if value.is_nan() {
+        "-".into()
+    } else if value.fract().abs() < 1e-9 || value >= 1000.0 {
+        thousands(value)
+    } else if value >= 100.0 {
+        format!("{value:.0}")
+    } else if value >= 10.0 {
+        format!("{value:.1}")
+    } else {
+        format!("{value:.2}")
+    }
+}
+
+fn thousands(value: f64) -> String {
+    let digits = format!("{value:.0}");
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// Lines of columns: the first is flush left, the others right.
+fn table(text: &mut String, rows: &[Vec<String>]) {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    for row in rows {
+        let mut line = String::from(" ");
+        for (column, cell) in row.iter().enumerate() {
+            let width = widths[column];
+            let _ = if column == 0 {
+                write!(line, " {cell:<width$}")
+            } else {
+                write!(line, "  {cell:>width$}")
+            };
+        }
+        let _ = writeln!(text, "{}", line.trim_end());
+    }
+}
+
+fn ratio(value: f64, other: Option<f64>) -> String {
+    match other {
+        Some(other) if other > 0.0 => format!("{:.2}", value / other),
+        _ => "-".into(),
+    }
+}
+
+/// A floor is told from an init.
+fn name(row: &Row) -> String {
+    match row.kind {
+        Kind::Floor => format!("({})", row.name),
+        Kind::Pidling | Kind::Peer => row.name.clone(),
+    }
+}
+
+fn timing(text: &mut String, metric: &Metric) {
+    let unit = match metric.unit {
+        "" => String::new(),
+        unit => format!(", {unit}"),
+    };
+    let heads = ["median", "p99", "max", "n", "× floor", "× best peer"];
+    let mut rows = vec![vec![format!("{}{unit}", metric.title)]];
+    rows[0].extend(heads.map(String::from));
+    for row in &metric.rows {
+        let far = |part: f64| match row.count() {
+            // Of a handful of samples the highest says nothing.
+            0..20 => "-".into(),
+            _ => figure(row.quantile(part)),
+        };
+        rows.push(vec![
+            name(row),
+            figure(row.median()),
+            far(0.99),
+            far(1.0),
+            row.count().to_string(),
+            ratio(row.median(), metric.floor()),
+            ratio(row.median(), metric.best_peer()),
+        ]);
+    }
+    table(text, &rows);
+}
+
+fn values(text: &mut String, group: &Group) {
+    let mut rows = vec![vec![String::new()]];
+    for metric in &group.metrics {
+        rows[0].push(match metric.unit {
+            "" => metric.title.into(),
+            unit => format!("{}, {unit}", metric.title),
+        });
+    }
+    let Some(first) = group.metrics.first() else {
+        return;
+    };
+    for row in &first.rows {
+        let mut line = vec![name(row)];
+        for metric in &group.metrics {
+            line.push(metric.of(&row.name).map_or("-".into(), figure));
+        }
+        rows.push(line);
+    }
+    let mut line = vec!["pidling × best peer".to_owned()];
+    for metric in &group.metrics {
+        let ours = metric.of("pidling").unwrap_or(f64::NAN);
+        line.push(ratio(ours, metric.best_peer()));
+    }
+    rows.push(line);
+    table(text, &rows);
+}
+
+/// The tables, and the goals.
+pub(crate) fn text(results: &Results) -> String {
+    let mut text = format!(
+        "{}, {}, {}\n{}\n{}\n",
+        results.date, results.model, results.kernel, results.command, results.setting
+    );
+    for init in &results.inits {
+        let _ = writeln!(
+            text,
+            "{} {}: {} CHILD",
+            init.name,
+            init.version,
+            init.command.join(" ")
+        );
+    }
+    for group in &results.groups {
+        let _ = writeln!(text, "\n{}: {}", group.key, group.title);
+        if let Some(reason) = &group.skipped {
+            let _ = writeln!(text, "  skipped: {reason}");
+        }
+        let (timings, plain): (Vec<&Metric>, Vec<&Metric>) =
+            group.metrics.iter().partition(|metric| metric.is_timing);
+        for metric in timings {
+            timing(&mut text, metric);
+        }
+        if !plain.is_empty() {
+            values(&mut text, group);
+        }
+    }
+    let mut rows = vec![vec!["goals".into(), "at most".into(), "measured".into()]];
+    for goal in goals(results) {
+        let Some(value) = goal.value else { continue };
+        rows.push(vec![
+            goal.title.into(),
+            format!("{} {}", figure(goal.limit), goal.unit),
+            format!("{} {}", figure(value), goal.unit),
+            if goal.is_met() == Some(true) {
+                "met".into()
+            } else {
+                "not met".into()
+            },
+        ]);
+    }
+    if rows.len() > 1 {
+        text.push('\n');
+        table(&mut text, &rows);
+    }
+    text
+}
+
+/// Everything, as one document.
+pub(crate) fn json(results: &Results) -> Value {
+    let number = |value: f64| {
+        if value.is_nan() {
+            Value::Null
+        } else {
+            json!(value)
+        }
+    };
+    let row = |row: &Row| {
+        json!({
+            "init": row.name,
+            "is_floor": row.kind == Kind::Floor,
+            "samples": row.count(),
+            "median": number(row.median()),
+            "p99": number(row.quantile(0.99)),
+            "max": number(row.quantile(1.0)),
+        })
+    };
+    let metric = |metric: &Metric| {
+        json!({
+            "metric": metric.key,
+            "title": metric.title,
+            "unit": metric.unit,
+            "rows": metric.rows.iter().map(row).collect::<Vec<_>>(),
+        })
+    };
+    let group = |group: &Group| {
+        json!({
+            "group": group.key,
+            "title": group.title,
+            "skipped": group.skipped,
+            "metrics": group.metrics.iter().map(metric).collect::<Vec<_>>(),
+        })
+    };
+    let goals = goals(results);
+    let goals = goals.iter().map(|goal| {
+        json!({
+            "goal": goal.title,
+            "unit": goal.unit,
+            "at_most": goal.limit,
+            "measured": goal.value.map(number),
+            "met": goal.is_met(),
+        })
+    });
+    json!({
+        "date": results.date,
+        "processor": results.model,
+        "kernel": results.kernel,
+        "setting": results.setting,
+        "command": results.command,
+        "inits": results.inits.iter().map(|init| json!({
+            "init": init.name,
+            "version": init.version,
+            "command": init.command,
+        })).collect::<Vec<_>>(),
+        "groups": results.groups.iter().map(group).collect::<Vec<_>>(),
+        "goals": goals.collect::<Vec<_>>(),
+    })
+}
+
+/// The rows of the README's table.
+const README: [(&str, &str); 20] = [
+    ("file", "file, bytes"),
+    ("mapped", "with the files that it maps, bytes"),
+    ("rss", "memory at rest, VmRSS, kB"),
+    ("dirty", "private dirty memory at rest, kB"),
+    ("rss_after", "VmRSS after 10,000 orphans and a signal, kB"),
+    ("tables", "page tables, kB"),
+    ("faults", "page faults, start to stop, with the child's"),
+    ("start", "exec to the child's first instruction, µs"),
+    ("signal", "kill to the child's arrival, µs"),
+    ("signal_cpu", "processor time per signal, µs"),
+    ("storm", "kill to arrival while 20,000 orphans die, p99, µs"),
+    ("reap", "processor time per orphan, µs"),
+    ("reap_burst", "the same, 1,000 orphans at a time, µs"),
+    ("crowd", "the same, one of 5,000 children, µs"),
+    ("stop", "SIGTERM to the init's end, µs"),
+    ("end", "the child's death to the init's end, µs"),
+    ("switches", "context switches in 5 idle seconds"),
+    ("calls_start", "system calls from exec to rest"),
+    ("calls_signal", "system calls per signal"),
+    ("calls_orphan", "system calls per orphan"),
+];
+
+/// The README's table with what it depends on.
+pub(crate) fn markdown(results: &Results) -> String {
+    let mut text = format!(
+        "Measured on {} by `{}` on {}, {},\n{}. Medians, unless a row says\n\
+         otherwise. The floor is the least that a program can do in an init's place: `tests/bench/floor.c`.\n\n",
+        results.date, results.command, results.model, results.kernel, results.setting
+    );
+    let mut head = String::from("| | floor |");
+    let mut rule = String::from("|---|---|");
+    for init in &results.inits {
+        let _ = write!(head, " {} {} |", init.name, init.version);
+        rule += "---|";
+    }
+    let _ = writeln!(text, "{head}\n{rule}");
+    for (key, title) in README {
+        let Some(metric) = results.metric(key) else {
+            continue;
+        };
+        let of = |row: &Row| row.quantile(if key == "storm" { 0.99 } else { 0.5 });
+        let cell = |value: Option<f64>| value.map_or("-".into(), figure);
+        let floor = metric.rows.iter().find(|row| row.kind == Kind::Floor);
+        let _ = write!(text, "| {title} | {} |", cell(floor.map(of)));
+        for init in &results.inits {
+            let _ = write!(text, " {} |", cell(metric.row(&init.name).map(of)));
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// What stands around the table in the README.
+const BEGIN: &str = "<!-- cargo bench -- --update -->\n";
+const END: &str = "<!-- end -->\n";
+
+/// The README with another table.
+pub(crate) fn update(readme: &str, table: &str) -> Result<String> {
+    let (before, rest) = readme
+        .split_once(BEGIN)
+        .context("README.md has no place for the table")?;
+    let (_, after) = rest
+        .split_once(END)
+        .context("README.md has no end of the table")?;
+    Ok(format!("{before}{BEGIN}\n{table}\n{END}{after}"))
+}
