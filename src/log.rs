@@ -5,7 +5,6 @@ use crate::sys::{self, Descriptor};
 
 /// The log that shows what is at or above `level`.
 #[must_use]
-#[inline(never)]
 pub const fn to_standard_error(level: Level, format: Format, buffer: &mut [u8]) -> Log<'_> {
     Log::new(level, format, sys::realtime, write_without_waiting, buffer)
 }

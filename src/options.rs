@@ -474,7 +474,6 @@ impl<'o, 'a> Reader<'o, 'a> {
 
 impl Options {
     /// Carries out an option if it takes no value.
-    #[inline(never)]
     fn switch(&mut self, id: u8) {
         self.task = match id {
             b'h' => Task::Help,

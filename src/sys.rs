@@ -95,6 +95,7 @@ pub fn getpid() -> Pid {
 
 /// The parent of this process, getppid(2); `None` where it is in another PID namespace.
 #[must_use]
+#[inline(never)]
 pub fn getppid() -> Option<Pid> {
     // SAFETY: getppid takes nothing.
     let pid = unsafe { syscall!(Sysno::getppid) };
@@ -121,6 +122,7 @@ pub fn getsid() -> Option<Pid> {
 ///
 /// # Errors
 /// EPERM where it leads a session.
+#[inline(never)]
 pub fn setpgid() -> Result<()> {
     // SAFETY: setpgid takes two numbers; 0 means the caller.
     done(unsafe { syscall!(Sysno::setpgid, 0, 0) })
@@ -478,6 +480,7 @@ impl Recipient {
 ///
 /// # Errors
 /// ESRCH where there is nobody; EPERM where none of them may be signalled.
+#[inline(never)]
 pub fn kill(recipient: Recipient, signal: Option<Signal>) -> Result<()> {
     let number = signal.map_or(0, |signal| usize::from(signal.number()));
     // SAFETY: kill takes two numbers.
@@ -740,7 +743,6 @@ pub fn tcsetpgrp(terminal: Descriptor, group: Pid) -> Result<()> {
 ///
 /// # Errors
 /// ENOTTY where it is not the controlling terminal.
-#[inline(never)]
 pub fn release_terminal(terminal: Descriptor) -> Result<()> {
     // SAFETY: TIOCNOTTY takes nothing.
     done(unsafe { syscall!(Sysno::ioctl, terminal.register(), libc::TIOCNOTTY, 0) })

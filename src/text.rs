@@ -17,6 +17,7 @@ pub struct Text<'a> {
 impl<'a> Text<'a> {
     /// An empty text with room for as many bytes as there are in `bytes`.
     #[must_use]
+    #[inline(never)]
     pub const fn new(bytes: &'a mut [u8]) -> Self {
         Self { bytes, length: 0 }
     }
@@ -28,6 +29,7 @@ impl<'a> Text<'a> {
 
     /// What was appended so far.
     #[must_use]
+    #[inline(never)]
     pub fn as_bytes(&self) -> &[u8] {
         self.bytes.get(..self.length).unwrap_or(self.bytes)
     }
