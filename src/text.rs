@@ -155,11 +155,14 @@ pub fn take_until<'a>(bytes: &mut &'a [u8], separator: u8) -> Option<&'a [u8]> {
 /// The piece of `table` at `index`, where each piece ends with `separator`; empty past the last.
 #[inline(never)]
 #[must_use]
-pub fn nth(mut table: &[u8], separator: u8, index: u8) -> &[u8] {
-    for _ in 0..index {
-        let _ = take_until(&mut table, separator);
+pub fn nth(mut table: &[u8], separator: u8, mut index: u8) -> &[u8] {
+    loop {
+        let piece = take_until(&mut table, separator).unwrap_or_default();
+        if index == 0 {
+            return piece;
+        }
+        index = index.wrapping_sub(1);
     }
-    take_until(&mut table, separator).unwrap_or_default()
 }
 
 /// Reads a decimal number: digits only, at least one, at most what fits 32 bits.
