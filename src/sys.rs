@@ -336,27 +336,17 @@ pub fn set_sigchld_disposition(disposition: Disposition) -> Disposition {
         handler: Disposition,
         rest: [usize; 5],
     }
-    let new = Action {
+    let mut action = Action {
         handler: disposition,
         rest: [0; 5],
     };
-    let mut old = Action {
-        handler: Disposition::DEFAULT,
-        rest: [0; 5],
-    };
-    // SAFETY: `Action` is at least as long as the kernel's structure.
-    let result = unsafe {
-        syscall!(
-            Sysno::rt_sigaction,
-            register(libc::SIGCHLD),
-            &raw const new,
-            &raw mut old,
-            SIGSET_SIZE
-        )
-    };
-    // It cannot fail; where a tracer makes it, the usual old disposition stands.
+    let address = &raw mut action;
+    let signal = register(libc::SIGCHLD);
+    // SAFETY: `Action` is at least as long as the kernel's structure, which is read before it is written.
+    let result = unsafe { syscall!(Sysno::rt_sigaction, signal, address, address, SIGSET_SIZE) };
+    // It cannot fail; where a tracer makes it, the old disposition was probably the same.
     let _ = result;
-    old.handler
+    action.handler
 }
 
 /// The kernel's `siginfo_t` as far as signals of processes go, sigaction(2).
