@@ -159,10 +159,13 @@ fn print(log: &mut Log<'_>, task: Task, name: Name) -> u8 {
         Task::Version => Piece::VERSION,
         Task::Help | Task::Run | Task::Pause => Piece::HELP,
     };
-    while !line.is_end() {
+    loop {
         let mut buffer = [0; options::LINE_LIMIT];
         let text = &mut Text::new(&mut buffer);
         text.push_piece(line);
+        if text.length() == 0 {
+            return 0;
+        }
         text.push(b'\n');
         let mut rest = text.as_bytes();
         while !rest.is_empty() {
@@ -177,5 +180,4 @@ fn print(log: &mut Log<'_>, task: Task, name: Name) -> u8 {
         }
         line = line.plus(1);
     }
-    0
 }
