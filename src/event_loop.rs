@@ -1,7 +1,8 @@
 //! The loop: sleep until a signal or the deadline comes, reap in batches, turn both into events for
 //! the supervisor, and carry out its steps. Nothing in here can end the init but [`Steps::end`].
 
-use crate::messages::{Log, Message};
+use crate::log::Log;
+use crate::messages::Message;
 use crate::options::{Options, Target};
 use crate::packed::Piece;
 use crate::posix::duration::{Instant, Milliseconds};

@@ -1,8 +1,8 @@
 //! The whole life of the init on one screen.
 
 use crate::event_loop::EventLoop;
-use crate::log;
-use crate::messages::{LINE_LIMIT, Log, Message};
+use crate::log::Log;
+use crate::messages::{LINE_LIMIT, Message};
 use crate::options::{self, Leads, Name, Options, Reader, Task, UsageError};
 use crate::packed::Piece;
 use crate::posix::duration::Milliseconds;
@@ -30,7 +30,7 @@ pub fn run(arguments: &Vector, environment: &Vector) -> u8 {
     let mut options = Options::new(arguments.word(0));
     let command = read_options(&mut options, arguments, environment);
     let mut buffer = [0; LINE_LIMIT];
-    let log = &mut log::to_standard_error(options.level, options.format, &mut buffer);
+    let log = &mut Log::new(options.level, options.format, &mut buffer);
     let command = match command {
         Ok(command) => command,
         Err(error) => return refuse(log, &error),
@@ -159,10 +159,13 @@ fn print(log: &mut Log<'_>, task: Task, name: Name) -> u8 {
         Task::Version => Piece::VERSION,
         Task::Help | Task::Run | Task::Pause => Piece::HELP,
     };
-    while !line.is_end() {
+    loop {
         let mut buffer = [0; options::LINE_LIMIT];
         let text = &mut Text::new(&mut buffer);
         text.push_piece(line);
+        if text.length() == 0 {
+            return 0;
+        }
         text.push(b'\n');
         let mut rest = text.as_bytes();
         while !rest.is_empty() {
@@ -177,5 +180,4 @@ fn print(log: &mut Log<'_>, task: Task, name: Name) -> u8 {
         }
         line = line.plus(1);
     }
-    0
 }

@@ -1,13 +1,23 @@
 //! The log on standard error: one event is one line, one line is one write(2), and no write waits.
 
-use crate::messages::{Format, Level, Log};
+use crate::messages::{self, Outlet};
 use crate::sys::{self, Descriptor};
 
-/// The log that shows what is at or above `level`.
-#[must_use]
-#[inline(never)]
-pub const fn to_standard_error(level: Level, format: Format, buffer: &mut [u8]) -> Log<'_> {
-    Log::new(level, format, sys::realtime, write_without_waiting, buffer)
+/// The log on standard error.
+pub type Log<'a> = messages::Log<'a, StandardError>;
+
+/// Standard error.
+#[derive(Debug)]
+pub struct StandardError;
+
+impl Outlet for StandardError {
+    fn now() -> (u32, u32) {
+        sys::realtime()
+    }
+
+    fn write(line: &[u8]) -> bool {
+        write_without_waiting(line)
+    }
 }
 
 /// Writes a whole line to standard error if that does not wait, and returns whether it went.

@@ -12,6 +12,7 @@ use crate::posix::signal::Signal;
 use crate::prose::LEVELS;
 pub use crate::prose::{Level, Message};
 use crate::text::{Text, take_until};
+use core::marker::PhantomData;
 
 /// The longest line, its line feed included. It is below `PIPE_BUF`, so that pipe(7) keeps it whole.
 pub const LINE_LIMIT: usize = 1024;
@@ -51,10 +52,18 @@ pub enum Format {
     Json,
 }
 
-/// A log: it makes lines and hands them to a writer.
+/// Where lines go, and what time it is there.
+pub trait Outlet {
+    /// Reads the time since 1970-01-01 UTC in seconds and milliseconds.
+    fn now() -> (u32, u32);
+    /// Takes a whole line and returns whether it was written.
+    fn write(line: &[u8]) -> bool;
+}
+
+/// A log: it makes lines and hands them to its outlet.
 #[derive(Debug)]
 #[repr(C)]
-pub struct Log<'a> {
+pub struct Log<'a, O> {
     /// The line under construction; first, so that the log and its line have the same address.
     line: Text<'a>,
     level: Level,
@@ -65,22 +74,13 @@ pub struct Log<'a> {
     dropped: u32,
     /// What is left of the template of the line under construction.
     template: &'static [u8],
-    /// Reads the time since 1970-01-01 UTC in seconds and milliseconds.
-    clock: fn() -> (u32, u32),
-    /// Takes a whole line and returns whether it was written.
-    write: fn(&[u8]) -> bool,
+    outlet: PhantomData<O>,
 }
 
-impl<'a> Log<'a> {
+impl<'a, O: Outlet> Log<'a, O> {
     /// A log that shows what is at or above `level`, with a buffer of at least [`LINE_LIMIT`] bytes.
     #[must_use]
-    pub const fn new(
-        level: Level,
-        format: Format,
-        clock: fn() -> (u32, u32),
-        write: fn(&[u8]) -> bool,
-        buffer: &'a mut [u8],
-    ) -> Self {
+    pub const fn new(level: Level, format: Format, buffer: &'a mut [u8]) -> Self {
         Self {
             level,
             format,
@@ -88,8 +88,7 @@ impl<'a> Log<'a> {
             dropped: 0,
             template: b"",
             line: Text::new(buffer),
-            clock,
-            write,
+            outlet: PhantomData,
         }
     }
 
@@ -125,7 +124,7 @@ impl<'a> Log<'a> {
         line.clear();
         if self.format == Format::Json {
             line.push_piece(Piece::JSON_BEGINNING);
-            push_time(line, (self.clock)());
+            push_time(line, O::now());
             line.push_piece(Piece::JSON_LEVEL.plus(level));
             line.push_piece(event);
             line.push(b'"');
@@ -176,7 +175,7 @@ impl<'a> Log<'a> {
     /// Has the line written. One that could not be is counted in the next one (contract 8.4).
     fn write(&mut self) {
         self.shown = false;
-        let written = (self.write)(self.line.as_bytes());
+        let written = O::write(self.line.as_bytes());
         self.dropped = if written {
             0
         } else {

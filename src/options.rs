@@ -381,14 +381,17 @@ impl<'o, 'a> Reader<'o, 'a> {
         let letter = if letter == b'L' { b'l' } else { letter };
         let mut most_alike = 0;
         let mut next = Piece::HELP;
-        while !next.is_end() {
+        loop {
             let line = next;
             next = line.plus(1);
             let mut buffer = [0; LINE_LIMIT];
             let text = &mut Text::new(&mut buffer);
             text.push_piece(line);
-            let Some(([b' ', _, _, short, _, _], mut columns)) =
-                text.as_bytes().split_first_chunk::<LETTER>()
+            let text = text.as_bytes();
+            if text.is_empty() {
+                return None;
+            }
+            let Some(([b' ', _, _, short, _, _], mut columns)) = text.split_first_chunk::<LETTER>()
             else {
                 continue;
             };
@@ -417,7 +420,6 @@ impl<'o, 'a> Reader<'o, 'a> {
                 return Some(());
             }
         }
-        None
     }
 
     /// Carries out the option that was noted last.
@@ -474,7 +476,6 @@ impl<'o, 'a> Reader<'o, 'a> {
 
 impl Options {
     /// Carries out an option if it takes no value.
-    #[inline(never)]
     fn switch(&mut self, id: u8) {
         self.task = match id {
             b'h' => Task::Help,

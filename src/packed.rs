@@ -15,12 +15,6 @@ impl Piece {
         Self(self.0.wrapping_add(count))
     }
 
-    /// Whether this is the empty piece behind the last line of a text.
-    #[must_use]
-    pub fn is_end(self) -> bool {
-        self.packed().is_empty()
-    }
-
     /// The packed text.
     #[must_use]
     pub fn packed(self) -> &'static [u8] {

@@ -1,7 +1,8 @@
 //! "The rest" (contract 6.4 to 6.6): the processes that are left beside the init, found in `/proc`,
 //! and what the kernel knows about a SIGKILL (7.1). Read only when a shutdown needs it.
 
-use crate::messages::{Log, Message};
+use crate::log::Log;
+use crate::messages::Message;
 use crate::packed::Piece;
 use crate::posix::errno::Errno;
 use crate::posix::pid::Pid;

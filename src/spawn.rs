@@ -136,23 +136,20 @@ fn execute(plan: &Plan<'_>) -> Errno {
     }
     // No candidate is longer than both together, and few need all of the page that `PATH_MAX` takes.
     if word.len().saturating_add(path.len()) < USUAL_LIMIT - 2 {
-        search_within::<USUAL_LIMIT>(plan, word, path)
-    } else {
-        search_within::<PATH_LIMIT>(plan, word, path)
+        return search(plan, word, path, &mut [0; USUAL_LIMIT]);
     }
+    search_longest(plan, word, path)
 }
 
-/// As much as most command words and search paths need.
-const USUAL_LIMIT: usize = 512;
-
-/// Searches with candidates of less than `N` bytes.
+/// Searches with candidates as long as they may be, in a stack frame of its own that hardly any start needs.
 #[inline(never)]
-fn search_within<const N: usize>(plan: &Plan<'_>, word: &[u8], path: &[u8]) -> Errno {
-    search(plan, word, path, &mut Text::new(&mut [0; N]))
+fn search_longest(plan: &Plan<'_>, word: &[u8], path: &[u8]) -> Errno {
+    search(plan, word, path, &mut [0; PATH_LIMIT])
 }
 
 #[inline(never)]
-fn search(plan: &Plan<'_>, word: &[u8], path: &[u8], buffer: &mut Text<'_>) -> Errno {
+fn search(plan: &Plan<'_>, word: &[u8], path: &[u8], buffer: &mut [u8]) -> Errno {
+    let buffer = &mut Text::new(buffer);
     path_search::search(word, path, buffer, |file| {
         let mut first = plan.command;
         let errno = sys::execve(file, plan.arguments, first, plan.environment);
@@ -167,6 +164,9 @@ fn search(plan: &Plan<'_>, word: &[u8], path: &[u8], buffer: &mut Text<'_>) -> E
         errno
     })
 }
+
+/// As much as most command words and search paths need.
+const USUAL_LIMIT: usize = 512;
 
 /// Runs files of unknown format.
 const SHELL: &[u8] = b"/bin/sh\0";

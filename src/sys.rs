@@ -95,6 +95,7 @@ pub fn getpid() -> Pid {
 
 /// The parent of this process, getppid(2); `None` where it is in another PID namespace.
 #[must_use]
+#[inline(never)]
 pub fn getppid() -> Option<Pid> {
     // SAFETY: getppid takes nothing.
     let pid = unsafe { syscall!(Sysno::getppid) };
@@ -121,6 +122,7 @@ pub fn getsid() -> Option<Pid> {
 ///
 /// # Errors
 /// EPERM where it leads a session.
+#[inline(never)]
 pub fn setpgid() -> Result<()> {
     // SAFETY: setpgid takes two numbers; 0 means the caller.
     done(unsafe { syscall!(Sysno::setpgid, 0, 0) })
@@ -333,27 +335,17 @@ pub fn set_sigchld_disposition(disposition: Disposition) -> Disposition {
         handler: Disposition,
         rest: [usize; 5],
     }
-    let new = Action {
+    let mut action = Action {
         handler: disposition,
         rest: [0; 5],
     };
-    let mut old = Action {
-        handler: Disposition::DEFAULT,
-        rest: [0; 5],
-    };
-    // SAFETY: `Action` is at least as long as the kernel's structure.
-    let result = unsafe {
-        syscall!(
-            Sysno::rt_sigaction,
-            register(libc::SIGCHLD),
-            &raw const new,
-            &raw mut old,
-            SIGSET_SIZE
-        )
-    };
-    // It cannot fail; where a tracer makes it, the usual old disposition stands.
+    let address = &raw mut action;
+    let signal = register(libc::SIGCHLD);
+    // SAFETY: `Action` is at least as long as the kernel's structure, which is read before it is written.
+    let result = unsafe { syscall!(Sysno::rt_sigaction, signal, address, address, SIGSET_SIZE) };
+    // It cannot fail; where a tracer makes it, the old disposition was probably the same.
     let _ = result;
-    old.handler
+    action.handler
 }
 
 /// The kernel's `siginfo_t` as far as signals of processes go, sigaction(2).
@@ -453,6 +445,7 @@ impl Recipient {
 ///
 /// # Errors
 /// ESRCH where there is nobody; EPERM where none of them may be signalled.
+#[inline(never)]
 pub fn kill(recipient: Recipient, signal: Option<Signal>) -> Result<()> {
     let number = signal.map_or(0, |signal| usize::from(signal.number()));
     // SAFETY: kill takes two numbers.
@@ -715,7 +708,6 @@ pub fn tcsetpgrp(terminal: Descriptor, group: Pid) -> Result<()> {
 ///
 /// # Errors
 /// ENOTTY where it is not the controlling terminal.
-#[inline(never)]
 pub fn release_terminal(terminal: Descriptor) -> Result<()> {
     // SAFETY: TIOCNOTTY takes nothing.
     done(unsafe { syscall!(Sysno::ioctl, terminal.register(), libc::TIOCNOTTY, 0) })

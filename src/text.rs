@@ -17,6 +17,7 @@ pub struct Text<'a> {
 impl<'a> Text<'a> {
     /// An empty text with room for as many bytes as there are in `bytes`.
     #[must_use]
+    #[inline(never)]
     pub const fn new(bytes: &'a mut [u8]) -> Self {
         Self { bytes, length: 0 }
     }
@@ -28,6 +29,7 @@ impl<'a> Text<'a> {
 
     /// What was appended so far.
     #[must_use]
+    #[inline(never)]
     pub fn as_bytes(&self) -> &[u8] {
         self.bytes.get(..self.length).unwrap_or(self.bytes)
     }
@@ -153,11 +155,14 @@ pub fn take_until<'a>(bytes: &mut &'a [u8], separator: u8) -> Option<&'a [u8]> {
 /// The piece of `table` at `index`, where each piece ends with `separator`; empty past the last.
 #[inline(never)]
 #[must_use]
-pub fn nth(mut table: &[u8], separator: u8, index: u8) -> &[u8] {
-    for _ in 0..index {
-        let _ = take_until(&mut table, separator);
+pub fn nth(mut table: &[u8], separator: u8, mut index: u8) -> &[u8] {
+    loop {
+        let piece = take_until(&mut table, separator).unwrap_or_default();
+        if index == 0 {
+            return piece;
+        }
+        index = index.wrapping_sub(1);
     }
-    take_until(&mut table, separator).unwrap_or_default()
 }
 
 /// Reads a decimal number: digits only, at least one, at most what fits 32 bits.

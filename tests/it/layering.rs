@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 /// list says so.
 const ACTIONS: [(&str, &[&str]); 7] = [
     ("init", &["event_loop", "spawn", "log", "terminal"]),
-    ("event_loop", &["terminal", "process_table"]),
+    ("event_loop", &["terminal", "process_table", "log"]),
     ("spawn", &["terminal"]),
     ("terminal", &[]),
-    ("process_table", &[]),
+    ("process_table", &["log"]),
     ("log", &[]),
     ("sys", &[]),
 ];
