@@ -50,6 +50,8 @@ mod json;
 mod layering;
 /// Lines on standard error.
 mod log_output;
+/// The manual page.
+mod manual;
 /// What the main child inherits of signal handling.
 mod mask;
 /// Names the init is started under.
