@@ -4,7 +4,7 @@
 //! it; with `--test it` alone, build it with `cargo build --release --example probe` first.
 //!
 //! What cannot be tested where the tests run is skipped with its reason on standard error. The variable
-//! REQUIRE turns skips into failures: `REQUIRE=namespaces,docker,podman,strace,peers,servers`.
+//! REQUIRE turns skips into failures: `REQUIRE=namespaces,docker,podman,strace,peers,servers,freezer,packaging`.
 
 #![expect(
     clippy::arithmetic_side_effects,
@@ -74,6 +74,8 @@ mod rest;
 mod servers;
 /// Stop signals, deadlines and the rest, as PID 1 (contract 6, 7.1).
 mod shutdown;
+/// Random load, and inits that do not stand it.
+mod soak;
 /// Socket activation by systemd's own program.
 mod socket_activation;
 /// The terminal's foreground, its keys, and job-control shells.

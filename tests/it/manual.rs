@@ -3,6 +3,7 @@
 use crate::engine::finish;
 use crate::harness::{pidling, program, require};
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -42,14 +43,11 @@ fn the_options_of_the_page_are_those_of_help_in_their_order() {
     for line in help.stdout.lines().filter(|line| line.starts_with("  ")) {
         let (short, rest) = line.split_at(6);
         let mut words = rest.split("  ").next().unwrap().split(' ');
-        let long = words.next().unwrap().strip_prefix("--").unwrap();
-        let mut head = match short.trim() {
-            "" => String::new(),
-            short => format!("Fl {} , ", &short[1..2]),
-        };
-        head += &format!("Fl -{long}");
+        let mut head = short.trim().replace('-', "Fl ").replace(',', " , ");
+        let long = words.next().unwrap().strip_prefix('-').unwrap();
+        write!(head, "Fl {long}").unwrap();
         for value in words {
-            head += &format!(" Ar {value}");
+            write!(head, " Ar {value}").unwrap();
         }
         expected.push(head);
     }
@@ -111,7 +109,7 @@ fn the_events_of_the_page_and_their_fields_are_those_of_the_readme() {
         .take_while(|line| line.starts_with('|'));
     let expected: Vec<String> = rows
         .map(|row| {
-            let mut cells = row.split('|').skip(1).map(|cell| cell.trim());
+            let mut cells = row.split('|').skip(1).map(str::trim);
             let event = cells.next().unwrap().trim_matches('`');
             let fields = cells.next().unwrap().replace(['`', ','], "");
             match fields.as_str() {
