@@ -66,6 +66,8 @@ mod peers;
 mod podman;
 /// Zombies, and the cost of doing nothing.
 mod reaping;
+/// Packages, images and sums.
+mod release;
 /// Two builds, the same bytes.
 mod reproducible;
 /// The rest of an init that is not PID 1 (contract 6.4, 6.5).
