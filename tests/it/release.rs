@@ -351,26 +351,87 @@ fn the_image_is_an_oci_layout() {
     assert_eq!(list.text(), "pidling");
 }
 
+/// The README's section about it.
+fn how_to_install() -> String {
+    let readme = include_str!("../../README.md");
+    let section = readme.split("\n## Install\n").nth(1).unwrap();
+    section.split("\n## ").next().unwrap().to_owned()
+}
+
+/// The lines of all code blocks of one language.
+fn code(section: &str, language: &str) -> String {
+    section
+        .split("```")
+        .filter_map(|block| block.strip_prefix(language)?.strip_prefix('\n'))
+        .collect()
+}
+
 #[test]
-fn the_image_loads_into_docker_and_runs() {
+fn the_ways_to_install_in_the_readme_work() {
     let Some(release) = release() else { return };
-    let (_, go) = architecture();
     let Some(docker) = Docker::shared() else {
         return;
     };
-    let Some(image) = file(release, &format!("pidling-{VERSION}-image-{go}.tar")) else {
+    let (_, go) = architecture();
+    let image = format!("pidling-{VERSION}-image-{go}.tar");
+    let is_root = nix::unistd::geteuid().is_root();
+    if file(release, &image).is_none()
+        || !require("packaging", is_root, "dpkg installs for root only")
+    {
         return;
-    };
-    let _ = docker
-        .call(&["load", "--input", image.to_str().unwrap()])
-        .expect(0);
+    }
+    let root = Directory::new();
+    for directory in ["var/lib/dpkg/info", "var/lib/dpkg/updates", "usr/local/bin"] {
+        std::fs::create_dir_all(root.join(directory)).unwrap();
+    }
+    let _ = root.write("var/lib/dpkg/status", "");
+    let section = how_to_install();
+    let commands = code(&section, "sh");
+    let instead = [
+        (
+            " /usr/local/bin/",
+            format!(" {}/usr/local/bin/", root.path()),
+        ),
+        (
+            "dpkg --install",
+            format!("dpkg --root={0} --log={0}/log --install", root.path()),
+        ),
+        ("-image-amd64.", format!("-image-{go}.")),
+    ];
+    let commands = instead.iter().fold(commands, |commands, (from, to)| {
+        assert_eq!(commands.matches(from).count(), 1, "{from}: {commands}");
+        commands.replace(from, to)
+    });
+    let _ = finish(
+        docker
+            .in_environment("sh")
+            .args(["-e", "-c", &commands])
+            .current_dir(release),
+    )
+    .expect(0);
+    for installed in ["usr/local/bin/pidling", "usr/bin/pidling"] {
+        let version = finish(Command::new(root.join(installed)).arg("--version")).expect(0);
+        let expected = format!("pidling version {VERSION}");
+        assert!(version.stdout.starts_with(&expected), "{version}");
+    }
+
     let name = format!("pidling:{VERSION}");
-    let mut words = vec!["run", "--rm", "--network=none", &name];
-    let help = docker.call(&words).expect(0);
+    let run = ["run", "--rm", "--network=none"];
+    let help = docker.call(&[&run[..], &[&name]].concat()).expect(0);
     assert!(help.stdout.starts_with("Usage: pidling "), "{help}");
-    words.extend(["/pidling", "-e", "3", "--", "/pidling", "--version"]);
-    let version = docker.call(&words).expect(0);
-    let expected = format!("pidling version {VERSION}");
-    assert!(version.stdout.starts_with(&expected), "{version}");
-    let _ = docker.call(&["rmi", &name]).expect(0);
+    let context = Directory::new();
+    let lines = code(&section, "dockerfile");
+    let _ = context.write(
+        "Dockerfile",
+        &format!(
+            "FROM {}\n{lines}CMD [\"sh\", \"-c\", \"exit 9\"]\n",
+            docker.image
+        ),
+    );
+    let built = format!("{name}-built");
+    let _ = docker
+        .call(&["build", "--quiet", "--tag", &built, context.path()])
+        .expect(0);
+    let _ = docker.call(&[&run[..], &[&built]].concat()).expect(9);
+    let _ = docker.call(&["rmi", &built, &name]).expect(0);
 }
