@@ -448,14 +448,20 @@ impl Docker {
 
     /// A call of the client.
     pub(crate) fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(&self.client);
+        let mut command = self.in_environment(&self.client);
+        let _ = command.args(words);
+        command
+    }
+
+    /// Another program that calls the client itself.
+    pub(crate) fn in_environment(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
         let _ = command
             .env_remove("DOCKER_CONTEXT")
             .env("DOCKER_HOST", &self.host)
             .env("DOCKER_CONFIG", &self.configuration)
             // The builder that is part of every engine.
-            .env("DOCKER_BUILDKIT", "0")
-            .args(words);
+            .env("DOCKER_BUILDKIT", "0");
         command
     }
 

@@ -34,24 +34,29 @@ pub(crate) fn pidling() -> PathBuf {
 /// The probe, which cargo builds beside this test.
 pub(crate) fn probe() -> &'static Path {
     static PROBE: OnceLock<PathBuf> = OnceLock::new();
-    PROBE.get_or_init(|| {
-        let this = std::env::current_exe().unwrap();
-        let probe = this.ancestors().nth(2).unwrap().join("examples/probe");
-        let changed = |path: &Path| path.metadata().and_then(|file| file.modified());
-        let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/probe");
-        let newest = std::fs::read_dir(sources)
-            .into_iter()
-            .flatten()
-            .map(|entry| changed(&entry.unwrap().path()).unwrap())
-            .max();
-        let built = changed(&probe).ok();
-        assert!(
-            built.is_some() && built >= newest,
-            "{} is missing or old: cargo build --release --example probe",
-            probe.display()
-        );
-        probe
-    })
+    PROBE.get_or_init(|| example("probe", &["tests/probe"]))
+}
+
+/// One of the programs that cargo builds beside this test from these directories.
+pub(crate) fn example(name: &str, sources: &[&str]) -> PathBuf {
+    let this = std::env::current_exe().unwrap();
+    let file = this.ancestors().nth(2).unwrap().join("examples").join(name);
+    let changed = |path: &Path| path.metadata().and_then(|file| file.modified());
+    let newest = sources
+        .iter()
+        .filter_map(|source| {
+            std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(source)).ok()
+        })
+        .flatten()
+        .map(|entry| changed(&entry.unwrap().path()).unwrap())
+        .max();
+    let built = changed(&file).ok();
+    assert!(
+        built.is_some() && built >= newest,
+        "{} is missing or old: cargo build --release --example {name}",
+        file.display()
+    );
+    file
 }
 
 /// Waits until the condition holds, but not longer than the limit, and returns whether it does.

@@ -4,7 +4,7 @@
 //! it; with `--test it` alone, build it with `cargo build --release --example probe` first.
 //!
 //! What cannot be tested where the tests run is skipped with its reason on standard error. The variable
-//! REQUIRE turns skips into failures: `REQUIRE=namespaces,docker,podman,strace,peers,servers`.
+//! REQUIRE turns skips into failures: `REQUIRE=namespaces,docker,podman,strace,peers,servers,freezer,packaging`.
 
 #![expect(
     clippy::arithmetic_side_effects,
@@ -52,6 +52,8 @@ mod json;
 mod layering;
 /// Lines on standard error.
 mod log_output;
+/// The manual page.
+mod manual;
 /// What the main child inherits of signal handling.
 mod mask;
 /// Names the init is started under.
@@ -66,12 +68,18 @@ mod peers;
 mod podman;
 /// Zombies, and the cost of doing nothing.
 mod reaping;
+/// Packages, images and sums.
+mod release;
+/// Two builds, the same bytes.
+mod reproducible;
 /// The rest of an init that is not PID 1 (contract 6.4, 6.5).
 mod rest;
 /// Real servers, from start to clean stop.
 mod servers;
 /// Stop signals, deadlines and the rest, as PID 1 (contract 6, 7.1).
 mod shutdown;
+/// Random load, and inits that do not stand it.
+mod soak;
 /// Socket activation by systemd's own program.
 mod socket_activation;
 /// The terminal's foreground, its keys, and job-control shells.

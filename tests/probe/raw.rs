@@ -111,16 +111,22 @@ pub(crate) fn signal_descriptor(mask: u64) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
 }
 
+/// Forks a process that does `work` and exits with the status it returns.
+pub(crate) fn fork(work: impl FnOnce() -> i32) -> io::Result<i32> {
+    // SAFETY: this process has one thread, so the child may do what its parent may.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        let status = work();
+        // SAFETY: ends the process at once, without anything of the parent's.
+        unsafe { libc::_exit(status) };
+    }
+    let _ = check(child.into())?;
+    Ok(child)
+}
+
 /// Leaves behind a process without a parent that exits at once.
 pub(crate) fn make_orphan() -> io::Result<()> {
-    // SAFETY: this process has one thread, and its children do nothing but fork and exit.
-    let child = unsafe { libc::fork() };
-    if check(child.into())? == 0 {
-        // SAFETY: as above.
-        let grandchild = unsafe { libc::fork() };
-        // SAFETY: ends the process at once, without anything of the parent's.
-        unsafe { libc::_exit(i32::from(grandchild < 0)) };
-    }
+    let child = fork(|| i32::from(fork(|| 0).is_err()))?;
     let mut status = 0;
     // SAFETY: the kernel writes to `status`, which lives until the call is over.
     let reaped = unsafe { libc::waitpid(child, &raw mut status, 0) };
