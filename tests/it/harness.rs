@@ -26,9 +26,23 @@ use std::time::{Duration, Instant};
 /// How long anything may take before it counts as hung. The machine may be busy with other tests.
 pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 
-/// The init under test.
+/// The init under test: the built one, or another file that the variable `PIDLING_BINARY` names, such as the
+/// one for another architecture (`.ci/cross`).
 pub(crate) fn pidling() -> PathBuf {
-    PathBuf::from(env!("CARGO_BIN_EXE_pidling"))
+    pidling_path().into()
+}
+
+/// [`pidling`] as text.
+pub(crate) fn pidling_path() -> &'static str {
+    static FILE: OnceLock<String> = OnceLock::new();
+    FILE.get_or_init(|| match std::env::var("PIDLING_BINARY") {
+        Ok(file) => {
+            let path = Path::new(&file).canonicalize();
+            let path = path.unwrap_or_else(|error| panic!("PIDLING_BINARY={file}: {error}"));
+            path.to_str().expect("PIDLING_BINARY is text").to_owned()
+        }
+        Err(_) => env!("CARGO_BIN_EXE_pidling").to_owned(),
+    })
 }
 
 /// The probe, which cargo builds beside this test.
