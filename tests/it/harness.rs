@@ -45,6 +45,24 @@ pub(crate) fn pidling_path() -> &'static str {
     })
 }
 
+/// Whether the init under test is for 32-bit machines.
+pub(crate) fn is_32_bit() -> bool {
+    let start = std::fs::read(pidling()).unwrap_or_default();
+    start.starts_with(b"\x7fELF\x01")
+}
+
+/// The number with which `/proc/PID/syscall` shows a call of the init's, given those of this machine and of
+/// 32-bit x86, whose programs run here as well. An emulator makes the calls of this machine.
+pub(crate) fn call_number(here: nix::libc::c_long, on_x86: u8) -> String {
+    let start = std::fs::read(pidling()).unwrap_or_default();
+    let is_x86 = start.get(18..20) == Some(&[3, 0]);
+    if is_x86 {
+        on_x86.to_string()
+    } else {
+        here.to_string()
+    }
+}
+
 /// The probe, which cargo builds beside this test.
 pub(crate) fn probe() -> &'static Path {
     static PROBE: OnceLock<PathBuf> = OnceLock::new();
