@@ -10,6 +10,19 @@
 //! kernel itself laid on the initial stack.
 #![expect(unsafe_code, reason = "this is the kernel's door")]
 
+#[cfg(not(any(
+    all(target_arch = "x86_64", target_pointer_width = "64"),
+    all(target_arch = "arm", target_endian = "little"),
+    all(target_arch = "powerpc64", target_endian = "little"),
+    target_arch = "aarch64",
+    target_arch = "riscv64",
+    target_arch = "s390x",
+    target_arch = "x86",
+)))]
+compile_error!(
+    "known are x86_64, x86, aarch64, riscv64, s390x, and little-endian arm and powerpc64"
+);
+
 #[cfg_attr(target_arch = "x86_64", path = "sys/x86_64.rs")]
 #[cfg_attr(target_arch = "aarch64", path = "sys/aarch64.rs")]
 #[cfg_attr(target_arch = "x86", path = "sys/x86.rs")]

@@ -14,7 +14,7 @@ use core::ffi::c_void;
 ///
 /// # Safety
 /// The arguments are what the call with this number takes.
-#[inline]
+#[inline(never)]
 pub(super) unsafe fn system_call(number: usize, arguments: [usize; 6]) -> usize {
     let [first, second, third, fourth, fifth, sixth] = arguments;
     let result;
