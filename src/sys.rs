@@ -407,8 +407,7 @@ const _: () = assert!(align_of::<SignalInfo>() == align_of::<libc::siginfo_t>())
 const _: () = assert!(
     offset_of!(SignalInfo, sender) == size_of::<[i32; 3]>().next_multiple_of(size_of::<usize>())
 );
-const _: () =
-    assert!(offset_of!(Sender, value) == 8 && size_of::<Sender>() == 8 + size_of::<usize>());
+const _: () = assert!(offset_of!(Sender, value) == size_of::<[i32; 2]>());
 
 impl SignalInfo {
     const EMPTY: Self = Self {
