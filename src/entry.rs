@@ -19,6 +19,19 @@ unsafe extern "C" fn _start() -> ! {
     naked_asm!("xor ebp, ebp", "mov rdi, rsp", "and rsp, -16", "call {start}", "ud2", start = sym start);
     #[cfg(target_arch = "aarch64")]
     naked_asm!("mov x29, xzr", "mov x30, xzr", "mov x0, sp", "b {start}", start = sym start);
+    #[cfg(target_arch = "x86")]
+    naked_asm!("xor ebp, ebp", "mov eax, esp", "and esp, -16", "sub esp, 12", "push eax", "call {start}",
+        "ud2", start = sym start);
+    #[cfg(target_arch = "arm")]
+    naked_asm!("mov r11, #0", "mov lr, #0", "mov r0, sp", "bic sp, sp, #7", "b {start}", start = sym start);
+    #[cfg(target_arch = "riscv64")]
+    naked_asm!("li s0, 0", "li ra, 0", "mv a0, sp", "andi sp, sp, -16", "tail {start}", start = sym start);
+    #[cfg(target_arch = "s390x")]
+    naked_asm!("lgr %r2, %r15", "aghi %r15, -160", "xc 0(8, %r15), 0(%r15)", "jg {start}", start = sym start);
+    // Functions find their constants through r2, and a frame starts with the address of the one above.
+    #[cfg(target_arch = "powerpc64")]
+    naked_asm!("bcl 20, 31, 2f", "2: mflr 12", "addis 2, 12, .TOC.-2b@ha", "addi 2, 2, .TOC.-2b@l", "mr 3, 1",
+        "clrrdi 1, 1, 4", "li 0, 0", "mtlr 0", "stdu 0, -32(1)", "bl {start}", "nop", "trap", start = sym start);
 }
 
 /// Takes the initial stack apart and runs the init.

@@ -10,18 +10,42 @@
 //! kernel itself laid on the initial stack.
 #![expect(unsafe_code, reason = "this is the kernel's door")]
 
+#[cfg(not(any(
+    all(target_arch = "x86_64", target_pointer_width = "64"),
+    all(target_arch = "arm", target_endian = "little"),
+    all(target_arch = "powerpc64", target_endian = "little"),
+    target_arch = "aarch64",
+    target_arch = "riscv64",
+    target_arch = "s390x",
+    target_arch = "x86",
+)))]
+compile_error!(
+    "known are x86_64, x86, aarch64, riscv64, s390x, and little-endian arm and powerpc64"
+);
+
 #[cfg_attr(target_arch = "x86_64", path = "sys/x86_64.rs")]
 #[cfg_attr(target_arch = "aarch64", path = "sys/aarch64.rs")]
+#[cfg_attr(target_arch = "x86", path = "sys/x86.rs")]
+#[cfg_attr(target_arch = "arm", path = "sys/arm.rs")]
+#[cfg_attr(target_arch = "riscv64", path = "sys/riscv64.rs")]
+#[cfg_attr(target_arch = "s390x", path = "sys/s390x.rs")]
+#[cfg_attr(target_arch = "powerpc64", path = "sys/powerpc64.rs")]
 mod arch;
+
+#[cfg(any(target_arch = "s390x", target_arch = "powerpc64"))]
+mod calls;
 
 use crate::posix::duration::{Instant, Milliseconds};
 use crate::posix::errno::Errno;
 use crate::posix::pid::Pid;
 use crate::posix::signal::{Code, Received, Sender, Signal, SignalSet};
+#[cfg(any(target_arch = "s390x", target_arch = "powerpc64"))]
+use calls::{Sysno, syscall};
 use core::cell::Cell;
 use core::ffi::c_void;
-use core::mem::MaybeUninit;
+use core::mem::{MaybeUninit, offset_of};
 use core::ptr;
+#[cfg(not(any(target_arch = "s390x", target_arch = "powerpc64")))]
 use syscalls::{Sysno, raw_syscall as syscall};
 
 /// What a system call returns.
@@ -356,8 +380,20 @@ struct SignalInfo {
     errno: i32,
     code: i32,
     sender: Sender,
-    rest: [u32; 24],
+    rest: [u32; INFO_REST],
 }
+
+/// What fills the kernel's structure up to its 128 bytes: where pointers are longer, so is what lies before.
+const INFO_REST: usize = if size_of::<usize>() == 8 { 24 } else { 26 };
+
+// The kernel writes all of the structure, `include/uapi/asm-generic/siginfo.h`; what depends on the kind of
+// signal starts at the first place that is good for a pointer.
+const _: () = assert!(size_of::<SignalInfo>() == size_of::<libc::siginfo_t>());
+const _: () = assert!(align_of::<SignalInfo>() == align_of::<libc::siginfo_t>());
+const _: () = assert!(
+    offset_of!(SignalInfo, sender) == size_of::<[i32; 3]>().next_multiple_of(size_of::<usize>())
+);
+const _: () = assert!(offset_of!(Sender, value) == size_of::<[i32; 2]>());
 
 impl SignalInfo {
     const EMPTY: Self = Self {
@@ -369,7 +405,7 @@ impl SignalInfo {
             user: 0,
             value: 0,
         },
-        rest: [0; 24],
+        rest: [0; INFO_REST],
     };
 }
 
@@ -410,14 +446,20 @@ pub fn wait_for_signal(signals: SignalSet, timeout: Option<Milliseconds>) -> Res
     })
 }
 
-fn timespec(length: Milliseconds) -> libc::timespec {
-    let mut time = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    time.tv_sec = (length.0 / 1000).into();
-    time.tv_nsec = (length.0 % 1000).wrapping_mul(1_000_000).into();
-    time
+/// The kernel's `struct timespec`: two `long`s in the calls here, on every architecture. Those with 64-bit
+/// seconds for 32-bit machines need Linux 5.1, and no time here is long enough to need them.
+#[repr(C)]
+struct Timespec {
+    seconds: isize,
+    nanoseconds: isize,
+}
+
+fn timespec(length: Milliseconds) -> Timespec {
+    let number = |number: u32| isize::try_from(number).unwrap_or(isize::MAX);
+    Timespec {
+        seconds: number(length.0 / 1000),
+        nanoseconds: number((length.0 % 1000).wrapping_mul(1_000_000)),
+    }
 }
 
 /// Whom to send a signal to, as kill(2) takes it.
@@ -494,13 +536,11 @@ fn clock(which: libc::clockid_t) -> (u32, u32) {
     let result = unsafe { syscall!(Sysno::clock_gettime, register(which), &raw mut time) };
     // It cannot fail; where a tracer makes it, time stands still.
     let _ = result;
-    #[expect(
-        clippy::as_conversions,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "seconds are cut to 32 bits, nanoseconds fit them"
-    )]
-    (time.tv_sec as u32, time.tv_nsec as u32 / 1_000_000)
+    // Seconds are cut to 32 bits, nanoseconds fit them.
+    (
+        to_int(time.seconds.cast_unsigned()).cast_unsigned(),
+        to_int(time.nanoseconds.cast_unsigned()).cast_unsigned() / 1_000_000,
+    )
 }
 
 /// Sleeps: ppoll(2) with nothing to poll.
@@ -740,7 +780,7 @@ mod tests {
             errno: 2,
             code: 3,
             sender,
-            rest: [0; 24],
+            rest: [0; INFO_REST],
         };
         // SAFETY: both are plain numbers of the same size.
         let theirs: libc::siginfo_t = unsafe { core::mem::transmute_copy(&info) };

@@ -15,6 +15,9 @@ use std::process::Command;
 mod prose;
 
 fn main() {
+    // One segment for everything, see there.
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/src/entry/link.ld");
+    let is_driven = is_driven_by_a_c_compiler();
     for argument in [
         // No C start-up code and no C library: `_start` is ours, and so is all it calls.
         "-nostartfiles",
@@ -30,12 +33,19 @@ fn main() {
         "-Wl,--build-id=none",
         // Nobody unwinds.
         "-Wl,--no-eh-frame-hdr",
+        &format!("-Wl,-T,{script}"),
     ] {
-        println!("cargo::rustc-link-arg-bin=pidling={argument}");
+        let words = match argument.strip_prefix("-Wl,") {
+            _ if is_driven => vec![argument],
+            Some(words) => words.split(',').collect(),
+            // A linker that nobody drives adds nothing by itself.
+            None if argument.starts_with("-nod") || argument.starts_with("-nos") => vec![],
+            None => vec![argument],
+        };
+        for word in words {
+            println!("cargo::rustc-link-arg-bin=pidling={word}");
+        }
     }
-    // One segment for everything, see there.
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/src/entry/link.ld");
-    println!("cargo::rustc-link-arg-bin=pidling=-Wl,-T,{script}");
     println!("cargo::rerun-if-changed=src/entry/link.ld");
     println!("cargo::rerun-if-changed=src/entry/build.rs");
     println!("cargo::rerun-if-changed=.git/HEAD");
@@ -44,6 +54,13 @@ fn main() {
     let directory = std::env::var_os("OUT_DIR").expect("cargo sets OUT_DIR");
     std::fs::write(Path::new(&directory).join("packed.rs"), packed())
         .expect("OUT_DIR can be written");
+}
+
+/// Whether rustc calls the linker through a C compiler, as it does unless cargo is told of another linker.
+fn is_driven_by_a_c_compiler() -> bool {
+    let linker = std::env::var_os("RUSTC_LINKER").unwrap_or_default();
+    let name = Path::new(&linker).file_name().unwrap_or_default();
+    !name.to_string_lossy().contains("lld")
 }
 
 /// The first seven hexadecimal digits of the checked-out commit, if this is the top of a checkout.

@@ -28,7 +28,6 @@ pub(super) unsafe fn clone_vfork(
             "mov x1, sp",
             "svc 0",
             "cbnz x0, 2f",
-            "mov x29, xzr",
             "mov x0, {argument}",
             "blr {child}",
             "brk 1",

@@ -30,7 +30,6 @@ pub(super) unsafe fn clone_vfork(
             "syscall",
             "test rax, rax",
             "jnz 2f",
-            "xor ebp, ebp",
             "mov rdi, {argument}",
             "call {child}",
             "ud2",

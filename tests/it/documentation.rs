@@ -27,7 +27,7 @@ fn blocks(language: &str) -> Vec<String> {
 }
 
 fn pidling(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_pidling"))
+    Command::new(crate::harness::pidling_path())
         .args(arguments)
         .output()
         .expect("the init starts")
@@ -96,7 +96,7 @@ fn the_first_command_of_the_readme_shows_forwarding_reaping_and_the_status() {
     let command = &blocks("sh")[0];
     let (build, run) = command.split_once(" && ").expect("two halves");
     assert_eq!(build, "cargo build --release");
-    let run = run.replace("target/release/pidling", env!("CARGO_BIN_EXE_pidling"));
+    let run = run.replace("target/release/pidling", crate::harness::pidling_path());
     let output = Command::new("sh").args(["-c", &run]).output().expect("sh");
     assert_eq!(String::from_utf8_lossy(&output.stdout), "status 7\n");
     let stderr = String::from_utf8_lossy(&output.stderr);
@@ -160,7 +160,7 @@ fn the_yaml_of_the_readme_parses_and_its_command_lines_run() {
         if words.last().map(String::as_str) == Some("your-program") {
             let _ = words.pop();
         }
-        let output = Command::new(env!("CARGO_BIN_EXE_pidling"))
+        let output = Command::new(crate::harness::pidling_path())
             .args(&words[1..])
             .args(["sh", "-c", "exit 3"])
             .output();

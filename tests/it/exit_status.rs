@@ -133,7 +133,7 @@ fn a_remapped_death_by_signal_becomes_0() {
 /// The whole sequence of nested inits hands the status up.
 #[test]
 fn nested_inits_hand_the_status_up() {
-    let pidling = env!("CARGO_BIN_EXE_pidling");
+    let pidling = crate::harness::pidling_path();
     Init::new()
         .args([pidling, "--", pidling, "sh", "-c", "exit 5"])
         .run()

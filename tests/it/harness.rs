@@ -26,9 +26,41 @@ use std::time::{Duration, Instant};
 /// How long anything may take before it counts as hung. The machine may be busy with other tests.
 pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 
-/// The init under test.
+/// The init under test: the built one, or another file that the variable `PIDLING_BINARY` names, such as the
+/// one for another architecture (`.ci/cross`).
 pub(crate) fn pidling() -> PathBuf {
-    PathBuf::from(env!("CARGO_BIN_EXE_pidling"))
+    pidling_path().into()
+}
+
+/// [`pidling`] as text.
+pub(crate) fn pidling_path() -> &'static str {
+    static FILE: OnceLock<String> = OnceLock::new();
+    FILE.get_or_init(|| match std::env::var("PIDLING_BINARY") {
+        Ok(file) => {
+            let path = Path::new(&file).canonicalize();
+            let path = path.unwrap_or_else(|error| panic!("PIDLING_BINARY={file}: {error}"));
+            path.to_str().expect("PIDLING_BINARY is text").to_owned()
+        }
+        Err(_) => env!("CARGO_BIN_EXE_pidling").to_owned(),
+    })
+}
+
+/// Whether the init under test is for 32-bit machines.
+pub(crate) fn is_32_bit() -> bool {
+    let start = std::fs::read(pidling()).unwrap_or_default();
+    start.starts_with(b"\x7fELF\x01")
+}
+
+/// The number with which `/proc/PID/syscall` shows a call of the init's, given those of this machine and of
+/// 32-bit x86, whose programs run here as well. An emulator makes the calls of this machine.
+pub(crate) fn call_number(here: nix::libc::c_long, on_x86: u8) -> String {
+    let start = std::fs::read(pidling()).unwrap_or_default();
+    let is_x86 = start.get(18..20) == Some(&[3, 0]);
+    if is_x86 {
+        on_x86.to_string()
+    } else {
+        here.to_string()
+    }
 }
 
 /// The probe, which cargo builds beside this test.

@@ -27,11 +27,16 @@ const DECISIONS: [&str; 8] = [
 ];
 
 /// The only files that may contain unsafe code.
-const UNSAFE: [&str; 5] = [
+const UNSAFE: [&str; 10] = [
     "src/entry.rs",
     "src/entry/builtins.rs",
     "src/sys.rs",
     "src/sys/aarch64.rs",
+    "src/sys/arm.rs",
+    "src/sys/powerpc64.rs",
+    "src/sys/riscv64.rs",
+    "src/sys/s390x.rs",
+    "src/sys/x86.rs",
     "src/sys/x86_64.rs",
 ];
 
@@ -129,7 +134,7 @@ fn nothing_points_up() {
 }
 
 #[test]
-fn unsafe_code_stands_in_five_files() {
+fn unsafe_code_stands_at_the_door_and_the_entry() {
     let found: BTreeSet<String> = sources()
         .into_iter()
         .filter(|(_, source)| code(source).contains("unsafe"))

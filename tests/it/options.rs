@@ -575,7 +575,7 @@ fn a_parent_death_signal_comes_when_the_parent_dies() {
         let words = option.join(" ");
         let script = format!(
             "{} {words} -- {} report --count 1 & read word",
-            env!("CARGO_BIN_EXE_pidling"),
+            crate::harness::pidling_path(),
             probe().display()
         );
         let mut running = Init::new().binary("/bin/sh").args(["-c", &script]).spawn();
@@ -598,7 +598,7 @@ fn a_parent_that_died_before_the_request_counts_as_dead() {
          {} -p USR1 -- {} report --count 1 & read word",
         program("strace").unwrap().display(),
         log.display(),
-        env!("CARGO_BIN_EXE_pidling"),
+        crate::harness::pidling_path(),
         probe().display()
     );
     let mut running = Init::new()

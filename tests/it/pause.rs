@@ -5,7 +5,9 @@ use std::process::{Command, Stdio};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::harness::{Init, LIMIT, ProcStatus, Running, eventually, program, require_namespaces};
+use crate::harness::{
+    Init, LIMIT, ProcStatus, Running, call_number, eventually, program, require_namespaces,
+};
 
 /// The signals that rootless podman starts its pause process with ignored.
 const IGNORED_BY_PODMAN: &str = "ALRM,HUP,INT,PIPE,QUIT,IO,PROF,VTALRM,XCPU,XFSZ";
@@ -14,7 +16,7 @@ const IGNORED_BY_PODMAN: &str = "ALRM,HUP,INT,PIPE,QUIT,IO,PROF,VTALRM,XCPU,XFSZ
 #[track_caller]
 fn wait_until_paused(running: &Running) {
     let path = format!("/proc/{}/syscall", running.init_pid());
-    let number = nix::libc::SYS_rt_sigtimedwait.to_string();
+    let number = call_number(nix::libc::SYS_rt_sigtimedwait, 177);
     assert!(eventually(LIMIT, || {
         let call = std::fs::read_to_string(&path).unwrap_or_default();
         call.split(' ').next() == Some(&number)

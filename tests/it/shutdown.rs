@@ -5,8 +5,8 @@
 //! kept by the standard input that the test holds open, never by a sleep.
 
 use crate::harness::{
-    Init, LIMIT, Output, Running, children_of, eventually, peer, pidling, probe, program, require,
-    require_namespaces,
+    Init, LIMIT, Output, Running, call_number, children_of, eventually, peer, pidling, probe,
+    program, require, require_namespaces,
 };
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -128,7 +128,7 @@ pub(crate) fn require_root() -> bool {
 fn timeout_address(running: &Running) -> Option<String> {
     let call = std::fs::read_to_string(format!("/proc/{}/syscall", running.init_pid())).ok()?;
     let mut words = call.split_whitespace();
-    if words.next()? != libc::SYS_rt_sigtimedwait.to_string() {
+    if words.next()? != call_number(libc::SYS_rt_sigtimedwait, 177) {
         return None;
     }
     words.nth(2).map(str::to_owned)

@@ -6,7 +6,8 @@ use nix::unistd::Pid;
 
 use crate::harness::pty::{PROMPT, Session, Start};
 use crate::harness::{
-    ProcStatus, children_of, peer, probe, processes, program, require, require_namespaces,
+    ProcStatus, children_of, peer, pidling_path, probe, processes, program, require,
+    require_namespaces,
 };
 
 /// ^C, ^Z, ^S and ^Q.
@@ -14,9 +15,6 @@ const INTERRUPT: &str = "\x03";
 const SUSPEND: &str = "\x1a";
 const STOP_OUTPUT: &str = "\x13";
 const START_OUTPUT: &str = "\x11";
-
-/// The init under test.
-const INIT: &str = env!("CARGO_BIN_EXE_pidling");
 
 /// Makes the command PID 1 of a new namespace, in a session that is led from outside.
 fn namespace() -> impl Iterator<Item = &'static str> {
@@ -50,7 +48,9 @@ const APP: &str = r#""$PROBE" terminal reading"#;
 
 /// The command runs with the init and the probe in its environment.
 fn with_paths(start: Start) -> Start {
-    start.variable("INIT", INIT).variable("PROBE", probe())
+    start
+        .variable("INIT", pidling_path())
+        .variable("PROBE", probe())
 }
 
 /// Runs a line of `sh` on a terminal that controls its session; `exec` makes its last command the leader.
@@ -203,7 +203,7 @@ fn ctrl_c_reaches_the_app_of_pid_1_exactly_once() {
         return;
     }
     for leads_session in [false, true] {
-        let mut session = as_pid_1(&[INIT], leads_session);
+        let mut session = as_pid_1(&[pidling_path()], leads_session);
         let init = session.process("pidling");
         for _ in 0..20 {
             expect_one_interrupt(&mut session, init, "kernel");
@@ -311,7 +311,7 @@ fn ctrl_z_resumes_the_app_of_pid_1_at_once() {
         return;
     }
     for leads_session in [false, true] {
-        let mut session = as_pid_1(&[INIT], leads_session);
+        let mut session = as_pid_1(&[pidling_path()], leads_session);
         for _ in 0..5 {
             session.press(SUSPEND);
             session.expect("got SIGCONT from process\n");
@@ -370,7 +370,7 @@ fn an_app_stopped_by_sigstop_stays_stopped() {
     }
     for pid_1 in [false, true] {
         let mut session = if pid_1 {
-            as_pid_1(&[INIT], true)
+            as_pid_1(&[pidling_path()], true)
         } else {
             let mut session = sh(&format!("exec \"$INIT\" {APP}"));
             session.expect("ready ");
@@ -730,7 +730,7 @@ fn ctrl_z_resumes_the_app_of_an_init_in_pid_1() {
         return;
     }
     for leads_session in [false, true] {
-        let mut session = as_pid_1(&[INIT, INIT], leads_session);
+        let mut session = as_pid_1(&[pidling_path(), pidling_path()], leads_session);
         for _ in 0..3 {
             session.press(SUSPEND);
             session.expect("got SIGCONT from process\n");
@@ -768,7 +768,7 @@ fn a_job_control_shell_below_the_init_has_job_control() {
         let mut alone = with_paths(Start::leader(shell)).echo().start();
         alone.expect(PROMPT);
         for pid_1 in [false, true] {
-            let words = [INIT].into_iter().chain(shell.iter().copied());
+            let words = [pidling_path()].into_iter().chain(shell.iter().copied());
             let start = if pid_1 {
                 let before = namespace().chain(["setsid", "--ctty"]);
                 Start::plain(before.chain(words))

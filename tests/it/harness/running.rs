@@ -9,7 +9,7 @@ use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -112,6 +112,21 @@ impl Reader {
     }
 }
 
+/// Whether a process executes the file, itself or through an emulator, which maps the file that it executes;
+/// `None` when nobody can tell.
+fn executes(pid: i32, file: &Path) -> Option<bool> {
+    let program = std::fs::read_link(format!("/proc/{pid}/exe")).ok()?;
+    let is_emulator = program
+        .file_name()
+        .is_some_and(|name| name.as_encoded_bytes().starts_with(b"qemu-"));
+    if !is_emulator {
+        return Some(program == file);
+    }
+    let maps = std::fs::read_to_string(format!("/proc/{pid}/maps")).ok()?;
+    let file = file.to_str()?;
+    Some(maps.lines().any(|line| line.ends_with(file)))
+}
+
 /// A started init. It and all it left behind are killed when this is dropped.
 pub(crate) struct Running {
     /// The init, or the program that made its namespace and waits for it.
@@ -166,10 +181,9 @@ impl Running {
             } else {
                 vec![self.outer_pid()]
             };
-            pid = candidates.into_iter().find(|pid| {
-                let file = std::fs::read_link(format!("/proc/{pid}/exe"));
-                file.is_ok_and(|file| file == self.binary)
-            });
+            pid = candidates
+                .into_iter()
+                .find(|pid| executes(*pid, &self.binary) == Some(true));
             pid.is_some()
         });
         match pid.filter(|_| found) {
@@ -193,10 +207,7 @@ impl Running {
         let mut child = None;
         let found = eventually(self.limit, || {
             child = children_of(init).first().map(|process| process.pid);
-            child.is_some_and(|pid| {
-                let file = std::fs::read_link(format!("/proc/{pid}/exe"));
-                file.is_ok_and(|file| file != self.binary)
-            })
+            child.is_some_and(|pid| executes(pid, &self.binary) == Some(false))
         });
         match child.filter(|_| found) {
             Some(pid) => pid,
