@@ -186,6 +186,28 @@ impl<'a> Actions<'a> {
         self.processes.log.say(message).duration(length).end();
     }
 
+    /// Says who killed the main child with SIGKILL, as far as can be known (contract 7.1).
+    #[inline(never)]
+    fn explain(&mut self, killer: Killer) {
+        let mut oom_kills = 0;
+        let (message, killer) = match killer {
+            Killer::Deadline => (Message::SigkillExplained, Piece::BY_DEADLINE),
+            Killer::Rewrite => (Message::SigkillExplained, Piece::BY_REWRITE),
+            Killer::Stranger => match process_table::oom_kill_count() {
+                None => (Message::SigkillUncounted, Piece::FROM_OUTSIDE),
+                Some(0) => (Message::SigkillCounted, Piece::FROM_OUTSIDE),
+                Some(count) => {
+                    oom_kills = count;
+                    (Message::SigkillCounted, Piece::NOT_BY_PIDLING)
+                }
+            },
+        };
+        self.say_of_child(message)
+            .words(killer)
+            .number(oom_kills)
+            .end();
+    }
+
     /// Begins the line of a message whose first field is a signal.
     #[inline(never)]
     fn say_of_signal(&mut self, message: Message, signal: Signal) -> &mut Log<'a> {
@@ -247,6 +269,7 @@ impl Steps for Actions<'_> {
         self.kill(Recipient::process(self.own()), Signal::STOP);
     }
 
+    #[inline(never)]
     fn stop_with_child(&mut self, signal: Signal) {
         self.say_of_child(Message::ChildStopped)
             .signal(signal)
@@ -293,6 +316,7 @@ impl Steps for Actions<'_> {
         self.processes.signal(task, Signal::TERM);
     }
 
+    #[inline(never)]
     fn kill_all(&mut self, asked: Asked, elapsed: Milliseconds) {
         let (task, signal) = match asked {
             Asked::Rest => (Task::ListAfterAll, Signal::TERM),
@@ -315,23 +339,7 @@ impl Steps for Actions<'_> {
 
     fn end(&mut self, status: u8, killer: Option<Killer>, elapsed: Option<Milliseconds>) {
         if let Some(killer) = killer {
-            let mut oom_kills = 0;
-            let (message, killer) = match killer {
-                Killer::Deadline => (Message::SigkillExplained, Piece::BY_DEADLINE),
-                Killer::Rewrite => (Message::SigkillExplained, Piece::BY_REWRITE),
-                Killer::Stranger => match process_table::oom_kill_count() {
-                    None => (Message::SigkillUncounted, Piece::FROM_OUTSIDE),
-                    Some(0) => (Message::SigkillCounted, Piece::FROM_OUTSIDE),
-                    Some(count) => {
-                        oom_kills = count;
-                        (Message::SigkillCounted, Piece::NOT_BY_PIDLING)
-                    }
-                },
-            };
-            self.say_of_child(message)
-                .words(killer)
-                .number(oom_kills)
-                .end();
+            self.explain(killer);
         }
         if let Some(elapsed) = elapsed {
             self.say_length(Message::ShutdownTook, elapsed);

@@ -122,6 +122,7 @@ fn ask_for_parent_death_signal(log: &mut Log<'_>, signal: Signal) -> Option<Sign
 }
 
 /// Says why the main child did not start, and returns the status for that, which `-e` changes too.
+#[inline(never)]
 fn report(log: &mut Log<'_>, options: &Options, command: &[u8], error: StartError) -> u8 {
     let StartError { stage, errno } = error;
     let status = match stage {

@@ -275,9 +275,14 @@ impl<'a, O: Outlet> Log<'a, O> {
     /// still fit.
     #[inline(never)]
     pub fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
-        if !self.shown {
-            return self;
+        if self.shown {
+            self.escape(bytes);
         }
+        self
+    }
+
+    #[inline(never)]
+    fn escape(&mut self, bytes: &[u8]) {
         self.quote();
         let limit = self.line.length().wrapping_add(WORD_LIMIT);
         for byte in bytes {
@@ -300,7 +305,6 @@ impl<'a, O: Outlet> Log<'a, O> {
             self.line.push(*byte);
         }
         self.go_on_quoted();
-        self
     }
 
     /// Says that a call failed where that changes nothing.

@@ -265,6 +265,10 @@ impl<'o, 'a> Reader<'o, 'a> {
         environment: impl Iterator<Item = &'a [u8]>,
     ) -> Option<()> {
         for entry in environment {
+            // Most variables differ from all of these in their first byte.
+            if !matches!(entry, [b'D' | b'P' | b'T', ..]) {
+                continue;
+            }
             let mut variables = VARIABLES;
             while let Some([id, beginning @ ..]) = take_until(&mut variables, b'\n') {
                 if let Some(value) = after_prefix(entry, beginning)

@@ -22,10 +22,10 @@ fn main() {
         // No C start-up code and no C library: `_start` is ours, and so is all it calls.
         "-nostartfiles",
         "-nodefaultlibs",
-        // One file that needs no interpreter, at a fixed address: nothing is left to relocate, so no
-        // relocator is needed before the first use of a table.
-        "-static",
-        "-no-pie",
+        // One file that needs no interpreter, at an address that the kernel chooses. Nothing in it holds an
+        // address, so nothing is left to relocate; the linker script fails the link otherwise.
+        "-static-pie",
+        "-Wl,--no-dynamic-linker",
         "-Wl,-z,norelro",
         // The kernel reads the program headers only.
         "-Wl,-z,nosectionheader",

@@ -99,6 +99,7 @@ impl Signal {
     }
 
     /// Appends the name as people write it: `SIGTERM`, `SIGRTMIN+3`, or `SIG32` where there is none.
+    #[inline(never)]
     pub fn append_name(self, text: &mut Text<'_>) {
         text.push_bytes(b"SIG");
         let index = self.number().min(RTMIN).wrapping_sub(1);
