@@ -36,6 +36,8 @@ mod environment;
 mod exec;
 /// The status that the init ends with.
 mod exit_status;
+/// System calls that fail.
+mod faults;
 /// Signals on their way to the main child.
 mod forwarding;
 /// Process groups and sessions.
