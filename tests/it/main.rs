@@ -64,6 +64,8 @@ mod pause;
 mod peers;
 /// What users of podman do.
 mod podman;
+/// The readers and the log, over any input.
+mod properties;
 /// Zombies, and the cost of doing nothing.
 mod reaping;
 /// The rest of an init that is not PID 1 (contract 6.4, 6.5).
