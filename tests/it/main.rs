@@ -70,6 +70,8 @@ mod properties;
 mod reaping;
 /// The rest of an init that is not PID 1 (contract 6.4, 6.5).
 mod rest;
+/// Under seccomp filters.
+mod seccomp;
 /// Real servers, from start to clean stop.
 mod servers;
 /// Stop signals, deadlines and the rest, as PID 1 (contract 6, 7.1).
