@@ -98,7 +98,8 @@ impl Case {
             "namespace" => rest(init().as_pid_1()),
             "killed" => outcome(&init().args(["--", "sh", "-c", "kill -KILL $$"]).run()),
             "pause" => {
-                let running = init().arg("--pause").spawn();
+                let mut running = init().args(["-v", "--pause"]).spawn();
+                let _ = running.wait_stderr_line("pidling: waiting for ");
                 running.signal(libc::SIGTERM);
                 outcome(&running.wait())
             }
