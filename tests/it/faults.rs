@@ -76,7 +76,7 @@ impl Case {
         let tracer = self.tracer(trace, command);
         let init = || Init::new().traced(&tracer);
         match &*self.story {
-            "signals" => self.signals(init()),
+            "signals" => self.signals(init(), trace),
             "starting" => outcome(&init().arg("--").arg(command).run()),
             "session" => outcome(&init().args(["--setsid", "--"]).arg(command).run()),
             "ignoring" => {
@@ -108,7 +108,7 @@ impl Case {
         }
     }
 
-    fn signals(&self, init: Init) -> String {
+    fn signals(&self, init: Init, trace: &Path) -> String {
         let init = init.args(["-vv", "-p", "HUP"]);
         let mut running = init.probe(["report", "--status", "3"]).spawn();
         if self.outcome.starts_with("status 3") {
@@ -132,6 +132,8 @@ impl Case {
                     let _ = running.wait_line(&format!("got {name} "));
                 }
             }
+            // The command must not be faster than the init's first call.
+            let _ = eventually(LIMIT, || has_failed(trace));
             running.send_line("quit");
         }
         let output = running.wait();
@@ -229,18 +231,19 @@ fn rest(init: Init) -> String {
     said
 }
 
+/// Whether strace has made something fail.
+fn has_failed(trace: &Path) -> bool {
+    fs::read_to_string(trace).unwrap().contains("(INJECTED)")
+}
+
 /// Runs a case and says what is wrong, if something is.
 fn check(case: &Case, command: &Path) -> Option<String> {
     let trace = tempfile::NamedTempFile::new().unwrap();
     let said = catch_unwind(|| case.run(trace.path(), command));
     let said = said.unwrap_or_else(|_| "failed, see above".to_owned());
     // strace writes after what it watches has ended.
-    let mut calls = String::new();
-    let is_over = eventually(LIMIT, || {
-        calls = fs::read_to_string(trace.path()).unwrap();
-        calls.contains("(INJECTED)")
-    });
-    let count = calls.lines().count();
+    let is_over = eventually(LIMIT, || has_failed(trace.path()));
+    let count = fs::read_to_string(trace.path()).unwrap().lines().count();
     if said != case.outcome {
         return Some(format!("{case:?}: {said}"));
     }
