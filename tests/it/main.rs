@@ -38,6 +38,8 @@ mod environment;
 mod exec;
 /// The status that the init ends with.
 mod exit_status;
+/// System calls that fail.
+mod faults;
 /// Signals on their way to the main child.
 mod forwarding;
 /// Process groups and sessions.
@@ -66,6 +68,8 @@ mod pause;
 mod peers;
 /// What users of podman do.
 mod podman;
+/// The readers and the log, over any input.
+mod properties;
 /// Zombies, and the cost of doing nothing.
 mod reaping;
 /// Packages, images and sums.
@@ -74,6 +78,8 @@ mod release;
 mod reproducible;
 /// The rest of an init that is not PID 1 (contract 6.4, 6.5).
 mod rest;
+/// Under seccomp filters.
+mod seccomp;
 /// Real servers, from start to clean stop.
 mod servers;
 /// Stop signals, deadlines and the rest, as PID 1 (contract 6, 7.1).
