@@ -7,7 +7,7 @@ use std::process::Command;
 
 /// The largest the stripped release binary may be, in bytes. The goal is 16,384; until it is reached, nothing
 /// may be added without something being taken away.
-const BUDGET: usize = 20_800;
+const BUDGET: usize = 18_400;
 
 fn with_binary(check: impl FnOnce(&[u8], &ElfFile64<'_, Endianness>)) {
     let bytes = std::fs::read(env!("CARGO_BIN_EXE_pidling")).expect("cargo has built the init");
