@@ -62,7 +62,6 @@ impl Terminal {
     }
 
     /// Whether the foreground group is gone.
-    #[inline(never)]
     fn is_nobodys(&self) -> bool {
         let is_gone = |group| sys::kill(Recipient::group(group), None) == Err(Errno::ESRCH);
         matches!(self.group, Ok(Some(group)) if is_gone(group))

@@ -78,6 +78,10 @@ fn commit() -> Option<String> {
 fn pieces() -> Vec<(String, String)> {
     let mut pieces = Vec::new();
     let mut add = |name: &str, text: &str| pieces.push((name.to_owned(), text.to_owned()));
+    // Those that the code names most often come first: small numbers make short instructions.
+    for (name, text) in prose::WORDS {
+        add(name, text);
+    }
     for (index, template) in prose::TEMPLATES.iter().enumerate() {
         let (event, words) = template.split_once('|').expect("an event and words");
         add(if index == 0 { "MESSAGE" } else { "" }, event);
@@ -86,9 +90,6 @@ fn pieces() -> Vec<(String, String)> {
     for (index, (_, error, meaning)) in prose::ERRORS.iter().enumerate() {
         add(if index == 0 { "ERROR" } else { "" }, error);
         add("", meaning);
-    }
-    for (name, text) in prose::WORDS {
-        add(name, text);
     }
     let version = std::env::var("CARGO_PKG_VERSION").expect("cargo sets it");
     let commit = commit().map_or(String::new(), |commit| format!(" - git.{commit}"));
