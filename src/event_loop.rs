@@ -23,6 +23,9 @@ const BATCH: u8 = 32;
 /// namespace, put there by setns(2): their death sends no SIGCHLD. Only while the rest is waited for.
 const LOOK_FOR_STRANGERS: Milliseconds = Milliseconds(100);
 
+/// A time that has always come.
+const EVER: Instant = Instant::new(0);
+
 /// How long to pause after an error that no kernel gives, so that it cannot take the whole processor.
 const PAUSE_AFTER_ERROR: Milliseconds = Milliseconds(100);
 
@@ -97,17 +100,21 @@ impl<'a> EventLoop<'a> {
     /// only looks, and at all signals but SIGCHLD, of which there may be no end (contract 3.7).
     fn look(&mut self) {
         let (mut signals, mut timeout) = (SignalSet::ALL, None);
+        // The time that it is once the timeout is over, even where the clock cannot be read.
+        let mut then = EVER;
         if self.batch == 0 {
             (signals, timeout) = (SignalSet::ALL.without(Signal::CHLD), Some(Milliseconds(0)));
         } else if let Some(at) = self.supervisor.wake_at() {
             let mut length = at.since(sys::monotonic());
             // While there are strangers, the rest is waited for until a deadline.
-            if self.strangers {
-                length = length.min(LOOK_FOR_STRANGERS);
+            if self.strangers && length > LOOK_FOR_STRANGERS {
+                length = LOOK_FOR_STRANGERS;
+            } else {
+                then = at;
             }
             timeout = Some(length);
         }
-        let is_due = match sys::wait_for_signal(signals, timeout) {
+        let due = match sys::wait_for_signal(signals, timeout) {
             Ok(Received {
                 signal: Signal::CHLD,
                 sender,
@@ -116,26 +123,27 @@ impl<'a> EventLoop<'a> {
                 self.unreaped = true;
                 // The kernel finds a child that is named without a walk along all of them.
                 self.reap(Pid::new(sender.pid));
-                false
+                None
             }
             Ok(received) => {
                 self.supervisor.received(&received);
                 // In a storm, one reap for each signal; in a flood, all else after each batch of signals.
                 self.batch = self.batch.max(1);
                 self.signals = self.signals.wrapping_add(1);
-                self.signals.is_multiple_of(BATCH)
+                self.signals.is_multiple_of(BATCH).then_some(EVER)
             }
+            Err(Errno::EAGAIN) => Some(then),
             Err(error) => {
-                if !matches!(error, Errno::EAGAIN | Errno::EINTR) {
+                if error != Errno::EINTR {
                     sys::sleep(PAUSE_AFTER_ERROR);
                 }
-                true
+                Some(EVER)
             }
         };
-        if is_due {
+        if let Some(then) = due {
             self.batch = BATCH;
             self.unreaped = true;
-            self.supervisor.woken();
+            self.supervisor.woken(then.max(sys::monotonic()));
         }
     }
 
@@ -146,6 +154,13 @@ impl<'a> EventLoop<'a> {
         if let Ok((Some(pid), status)) = result {
             self.batch = self.batch.saturating_sub(1);
             return self.supervisor.changed(pid, WaitStatus::from_raw(status));
+        }
+        if let Err(error) = result
+            && error != Errno::ECHILD
+        {
+            sys::sleep(PAUSE_AFTER_ERROR);
+            self.batch = 0;
+            return;
         }
         self.unreaped = child.is_some();
         if !self.unreaped && self.supervisor.waits_for_rest() && result == Err(Errno::ECHILD) {

@@ -88,16 +88,19 @@ impl ProcessTable<'_> {
         if stat.process_id() == self.own.number().cast_unsigned() {
             let mut count = 0_u32;
             let mut records = [0; LIMIT];
-            while let Ok(length @ 1..) = sys::read_directory(directory, &mut records)
-                && let Some(mut records) = records.get(..length)
-            {
+            result = loop {
+                let length = match sys::read_directory(directory, &mut records) {
+                    Ok(0) => break Ok(count),
+                    Ok(length) => length,
+                    Err(error) => break Err(error),
+                };
+                let mut records = records.get(..length).unwrap_or_default();
                 while let Some(pid) = take_process_id(&mut records) {
                     if self.is_of_rest(pid, stat) && self.do_task(task, signal, pid, count, stat) {
                         count = count.wrapping_add(1);
                     }
                 }
-            }
-            result = Ok(count);
+            };
         }
         sys::close(directory);
         result

@@ -292,9 +292,8 @@ impl<'a, S: Steps> Supervisor<'a, S> {
         }
     }
 
-    /// The time that [`Self::wake_at`] asked for may have come.
-    pub fn woken(&mut self) {
-        let now = self.steps.now();
+    /// It is now this time, and what [`Self::wake_at`] asked for may have come.
+    pub fn woken(&mut self, now: Instant) {
         if self.release_at <= now {
             self.release();
         }

@@ -114,7 +114,7 @@ pub fn exit(status: u8) -> ! {
 pub fn getpid() -> Pid {
     // SAFETY: getpid takes nothing.
     let pid = unsafe { syscall!(Sysno::getpid) };
-    Pid::new(to_int(pid)).unwrap_or(Pid::INIT)
+    Pid::new(to_int(pid)).unwrap_or(Pid::NOBODY)
 }
 
 /// The parent of this process, getppid(2); `None` where it is in another PID namespace.

@@ -10,8 +10,11 @@ impl Pid {
     /// The first process of a PID namespace, see `pid_namespaces(7)`.
     pub const INIT: Self = match Self::new(1) {
         Some(first) => first,
-        None => Self(NonZero::<i32>::MAX),
+        None => Self::NOBODY,
     };
+
+    /// No process: the kernel's ids are far below, `PID_MAX_LIMIT`, `include/linux/threads.h`.
+    pub const NOBODY: Self = Self(NonZero::<i32>::MAX);
 
     /// Takes a number as the kernel gives it; `None` unless it is positive, because zero and
     /// negative numbers mean something else to kill(2) and wait4(2).

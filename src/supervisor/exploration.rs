@@ -410,7 +410,7 @@ fn happen(
             supervisor.changed(Pid::new(ORPHAN).expect("positive"), WaitStatus::Exited(0));
         }
         Happening::Alone => supervisor.alone(),
-        Happening::Due | Happening::Early => supervisor.woken(),
+        Happening::Due | Happening::Early => supervisor.woken(supervisor.steps.now),
     }
     std::mem::take(&mut supervisor.steps.did)
 }
@@ -573,7 +573,7 @@ fn waiting_for_the_rest_ends_by_the_clock_alone() {
                 supervisor.steps.now = supervisor
                     .wake_at()
                     .expect("the rest is not waited for without end");
-                supervisor.woken();
+                supervisor.woken(supervisor.steps.now);
             }
             assert!(
                 matches!(

@@ -2,9 +2,9 @@
 //! with a heap, with `std`, and without a look at how the init does it. The property tests and the fuzz
 //! targets hold the init's readers against it.
 
-use pidling::messages::{Format, Level, Message};
-use pidling::options::{HELP_LIMIT, Leads, Name, Options, Reader, Target, Task};
-use pidling::packed::HELP;
+use pidling::messages::{Format, LINE_LIMIT, Level, Log, Message, Outlet};
+use pidling::options::{Leads, Name, Options, Reader, Target, Task};
+use pidling::packed::Piece;
 use pidling::posix::duration::Milliseconds;
 use pidling::posix::pid::Pid;
 use pidling::posix::signal::Signal;
@@ -308,7 +308,7 @@ impl Asked {
             }
         }
         let words: Vec<Vec<u8>> = variable
-            .split(u8::is_ascii_whitespace)
+            .split(|byte| *byte <= b' ')
             .filter(|word| !word.is_empty())
             .map(<[u8]>::to_vec)
             .collect();
@@ -389,18 +389,15 @@ pub fn check_options(arguments: &[Vec<u8>], environment: &[Vec<u8>]) {
     asked.remapped.sort_unstable();
     asked.remapped.dedup();
 
-    let mut buffer = [0; HELP_LIMIT];
-    let help = &mut Text::new(&mut buffer);
-    help.push_packed(&HELP);
     let mut options = Options::new(program);
     let mut last = 0;
-    let mut words = || {
+    let words = std::iter::from_fn(|| {
         last += 1;
         arguments.get(last).map(|word| &word[..])
-    };
-    let mut reader = Reader::new(&mut options, help.as_bytes());
+    });
+    let mut reader = Reader::new(&mut options);
     let is_read = reader
-        .read(&mut words, environment.iter().map(|entry| &entry[..]))
+        .read(words, environment.iter().map(|entry| &entry[..]))
         .is_some();
     let error = reader.error;
     match expected {
@@ -417,11 +414,15 @@ pub fn check_options(arguments: &[Vec<u8>], environment: &[Vec<u8>]) {
             word,
         }) => {
             assert!(!is_read, "expected {message:?} of {word:?} in {source}");
-            assert_eq!((error.message, error.source), (message, source.as_bytes()));
+            assert_eq!(error.message, message);
+            assert_eq!(text_of(error.source), source.as_bytes());
             if let Some(word) = word {
                 assert_eq!(error.word, word);
                 if !matches!(message, Message::NotAnOption | Message::UnwantedCommand) {
-                    let name = error.option().strip_prefix(b"--");
+                    let mut buffer = [0; LINE_LIMIT];
+                    let text = &mut Text::new(&mut buffer);
+                    let name = error.option(text);
+                    let name = name.strip_prefix(b"--");
                     let known = name.is_some_and(|name| {
                         OPTIONS.iter().any(|option| option.1.as_bytes() == name)
                     });
@@ -430,6 +431,14 @@ pub fn check_options(arguments: &[Vec<u8>], environment: &[Vec<u8>]) {
             }
         }
     }
+}
+
+/// The bytes of a piece of our own texts.
+fn text_of(piece: Piece) -> Vec<u8> {
+    let mut buffer = [0; LINE_LIMIT];
+    let text = &mut Text::new(&mut buffer);
+    text.push_piece(piece);
+    text.as_bytes().to_vec()
 }
 
 /// What the kernel writes to `/proc/PID/stat`.
@@ -486,7 +495,7 @@ pub fn check_stat(stat: &Stat) {
             b"has not yet acted on"
         };
         assert_eq!(
-            read.disposition(Signal::new(number).unwrap()),
+            text_of(read.disposition(Signal::new(number).unwrap())),
             expected,
             "{number}"
         );
@@ -545,39 +554,48 @@ pub fn check_value(text: &[u8], key: &[u8]) {
 thread_local! {
     /// What the log has written.
     static WRITTEN: std::cell::RefCell<Vec<Vec<u8>>> = const { std::cell::RefCell::new(Vec::new()) };
-    /// Whether its writer takes a line.
+    /// Whether its outlet takes a line.
     static TAKES: std::cell::Cell<bool> = const { std::cell::Cell::new(true) };
+    /// The time.
+    static TIME: std::cell::Cell<(u32, u32)> = const { std::cell::Cell::new((0, 0)) };
+}
+
+/// Keeps the lines.
+#[derive(Debug)]
+struct Kept;
+
+impl Outlet for Kept {
+    fn now() -> (u32, u32) {
+        TIME.get()
+    }
+
+    fn write(line: &[u8]) -> bool {
+        if TAKES.get() {
+            WRITTEN.with_borrow_mut(|lines| lines.push(line.to_vec()));
+        }
+        TAKES.get()
+    }
 }
 
 /// Has the log say that a command could not be executed, in any bytes, after some lines that were dropped; and
 /// fails unless the one line says so, in both formats.
 pub fn check_log(word: &[u8], errno: i32, drops: u8, time: (u32, u32)) {
-    thread_local! {
-        static TIME: std::cell::Cell<(u32, u32)> = const { std::cell::Cell::new((0, 0)) };
-    }
     TIME.set((time.0, time.1 % 1000));
-    let write = |line: &[u8]| {
-        if TAKES.get() {
-            WRITTEN.with_borrow_mut(|lines| lines.push(line.to_vec()));
-        }
-        TAKES.get()
-    };
     for format in [Format::Text, Format::Json] {
-        let mut buffer = [0; pidling::messages::LINE_LIMIT];
-        let mut log =
-            pidling::messages::Log::new(Level::Debug, format, || TIME.get(), write, &mut buffer);
+        let mut buffer = [0; LINE_LIMIT];
+        let mut log = Log::<Kept>::new(Level::Debug, format, &mut buffer);
         TAKES.set(false);
         for _ in 0..drops {
             log.say(Message::Paused).end();
         }
         TAKES.set(true);
-        let errno = pidling::posix::errno::Errno(errno);
+        let errno = pidling::posix::errno::Errno::new(errno).unwrap();
         log.say(Message::ExecFailed).bytes(word).error(errno).end();
         let lines = WRITTEN.take();
         let [line] = &lines[..] else {
             panic!("{} lines", lines.len())
         };
-        assert!(line.len() <= pidling::messages::LINE_LIMIT);
+        assert!(line.len() <= LINE_LIMIT);
         let line = line.strip_suffix(b"\n").unwrap();
         assert!(line.iter().all(|byte| matches!(byte, b' '..=b'~')));
         let line = str::from_utf8(line).unwrap();
