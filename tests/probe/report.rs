@@ -92,7 +92,8 @@ fn describe(record: &[u8; RECORD]) -> String {
     pointer.copy_from_slice(&record[48..56]);
     let (sender, value) = match code {
         SI_USER | SI_TKILL => (sender, 0),
-        SI_QUEUE => (sender, u64::from_ne_bytes(pointer)),
+        // For a 32-bit program the kernel extends the sign.
+        SI_QUEUE => (sender, u64::from_ne_bytes(pointer) & usize::MAX as u64),
         _ => (0, 0),
     };
     format!("got {} from {sender} value {value}", signals::name(signal))
