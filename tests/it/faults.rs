@@ -127,7 +127,7 @@ impl Case {
                     continue;
                 }
                 if self.outcome.contains(&format!("{name} lost")) {
-                    let _ = running.wait_stderr_line("pidling: kill failed, which is harmless: ");
+                    let _ = running.wait_stderr_line("pidling: kill failed harmlessly: ");
                 } else {
                     let _ = running.wait_line(&format!("got {name} "));
                 }
@@ -220,7 +220,7 @@ fn rest(init: Init) -> String {
     for (words, meaning) in [
         ("pidling: reaped process ", ", the rest killed"),
         (
-            "pidling: warning: ending in spite of processes",
+            "pidling: warning: ending although processes outlived SIGKILL for",
             ", the rest left",
         ),
     ] {

@@ -296,11 +296,10 @@ impl Asked {
                     Some(Ok(verbosity)) => self.level = Level::from_verbosity(verbosity),
                     _ => return refused(Message::BadValue, "environment", given),
                 },
-                // Only the digit counts, up to a further equals sign.
-                b"DUMB_INIT_SETSID" if given.split(|byte| *byte == b'=').next() == Some(b"0") => {
+                b"DUMB_INIT_SETSID" if given == b"0" => {
                     (self.target, self.leads) = (Target::Process, Leads::Group);
                 }
-                b"DUMB_INIT_DEBUG" if given.split(|byte| *byte == b'=').next() == Some(b"1") => {
+                b"DUMB_INIT_DEBUG" if given == b"1" => {
                     self.level = Level::Debug;
                 }
                 b"PIDLING_OPTIONS" => variable = given,
@@ -581,6 +580,8 @@ impl Outlet for Kept {
 /// fails unless the one line says so, in both formats.
 pub fn check_log(word: &[u8], errno: i32, drops: u8, time: (u32, u32)) {
     TIME.set((time.0, time.1 % 1000));
+    // There is no error 0.
+    let errno = if errno == 0 { 1 } else { errno };
     for format in [Format::Text, Format::Json] {
         let mut buffer = [0; LINE_LIMIT];
         let mut log = Log::<Kept>::new(Level::Debug, format, &mut buffer);
