@@ -7,7 +7,8 @@
 //! Every system call below is told of memory only through references and slices that live until it
 //! returns, and of lengths that are theirs. The two exceptions say so: [`spawn`], whose child
 //! borrows this process's memory while this process sleeps, and [`Vector`], whose pointers the
-//! kernel itself laid on the initial stack.
+//! kernel itself laid on the initial stack, or which were replaced for an execve(2) and only the kernel
+//! reads from then on.
 #![expect(unsafe_code, reason = "this is the kernel's door")]
 
 #[cfg(not(any(
