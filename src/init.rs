@@ -9,17 +9,10 @@ use crate::posix::duration::Milliseconds;
 use crate::posix::errno::Errno;
 use crate::posix::pid::Pid;
 use crate::posix::signal::{Signal, SignalSet};
-use crate::spawn::{Inherited, Plan, Stage, StartError};
+use crate::spawn::{CANNOT_START, Inherited, Plan, Stage, StartError};
 use crate::sys::{self, Descriptor, Disposition, Vector};
 use crate::terminal::Foreground;
 use crate::text::Text;
-
-/// The exit status of an init that could not start its main child (contract 7).
-const CANNOT_START: u8 = 125;
-/// The exit status for a command that is not executable.
-const NOT_EXECUTABLE: u8 = 126;
-/// The exit status for a command that is not there.
-const NOT_FOUND: u8 = 127;
 
 /// Lives the init's life and returns its exit status.
 #[must_use]
@@ -124,26 +117,13 @@ fn ask_for_parent_death_signal(log: &mut Log<'_>, signal: Signal) -> Option<Sign
 /// Says why the main child did not start, and returns the status for that, which `-e` changes too.
 #[inline(never)]
 fn report(log: &mut Log<'_>, options: &Options, command: &[u8], error: StartError) -> u8 {
-    let StartError { stage, errno } = error;
-    let status = match stage {
-        Stage::Exec => {
-            let _ = log.say(Message::ExecFailed);
-            if matches!(errno, Errno::ENOENT | Errno::ENOTDIR) {
-                NOT_FOUND
-            } else {
-                NOT_EXECUTABLE
-            }
-        }
-        Stage::Clone => {
-            let _ = log.say(Message::StartFailed).words(Piece::PROCESS);
-            CANNOT_START
-        }
-        Stage::Group => {
-            let _ = log.say(Message::StartFailed).words(Piece::GROUP);
-            CANNOT_START
-        }
+    let _ = match error.stage {
+        Stage::Exec => log.say(Message::ExecFailed),
+        Stage::Clone => log.say(Message::StartFailed).words(Piece::PROCESS),
+        Stage::Group => log.say(Message::StartFailed).words(Piece::GROUP),
     };
-    log.bytes(command).error(errno).end();
+    log.bytes(command).error(error.errno).end();
+    let status = error.status();
     if options.remapped.contains(status) {
         0
     } else {

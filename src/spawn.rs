@@ -22,6 +22,9 @@ pub struct Inherited {
     pub sigchld: Disposition,
 }
 
+/// The exit status of an init that could not start its main child (contract 7).
+pub const CANNOT_START: u8 = 125;
+
 /// What it takes to start the main child.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
@@ -40,6 +43,19 @@ pub struct StartError {
     pub stage: Stage,
     /// Why.
     pub errno: Errno,
+}
+
+impl StartError {
+    /// The exit status that says so (contract 2.6, 7).
+    #[inline(never)]
+    #[must_use]
+    pub const fn status(self) -> u8 {
+        match (self.stage, self.errno) {
+            (Stage::Exec, Errno::ENOENT | Errno::ENOTDIR) => 127,
+            (Stage::Exec, _) => 126,
+            (Stage::Clone | Stage::Group, _) => CANNOT_START,
+        }
+    }
 }
 
 /// All that the child needs to know, and its answer.
@@ -91,8 +107,10 @@ impl sys::Child for Plan<'_> {
             Ok(()) => (Stage::Exec, execute(self)),
             Err(errno) => (Stage::Group, errno),
         };
-        self.failure = Some(StartError { stage, errno });
-        sys::exit(127)
+        let failure = StartError { stage, errno };
+        self.failure = Some(failure);
+        // Where an emulator forks instead of sharing the memory, this is all that the init learns.
+        sys::exit(failure.status())
     }
 }
 
@@ -110,7 +128,6 @@ fn prepare(plan: &Plan<'_>) -> sys::Result<()> {
     if plan.inherited.sigchld == Disposition::IGNORE {
         let _ = sys::set_sigchld_disposition(Disposition::IGNORE);
     }
-    let _ = sys::set_signal_mask(plan.inherited.mask);
     Ok(())
 }
 
@@ -134,6 +151,9 @@ fn execute(plan: &Plan<'_>) -> Errno {
         own_listen_pid.push(0);
         plan.environment.replace(index, own_listen_pid.as_bytes());
     }
+    // As late as can be: a signal that stops the child before it has executed the command stops the init too,
+    // until SIGCONT, because vfork(2) waits for one or the other.
+    let _ = sys::set_signal_mask(plan.inherited.mask);
     // No candidate is longer than both together, and few need all of the page that `PATH_MAX` takes.
     if word.len().saturating_add(path.len()) < USUAL_LIMIT - 2 {
         return search(plan, word, path, &mut [0; USUAL_LIMIT]);

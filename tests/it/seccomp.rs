@@ -61,7 +61,7 @@ fn check_stories(docker: &Docker, options: &[&str]) {
     let stubborn = "trap '' TERM; sleep 1000 & echo $!; exit 5";
     let ended = run(&["-a", "-t", "500ms", "--", "sh", "-c", stubborn]).expect(5);
     let survivor = format!("pidling: warning: still here: process {} (", ended.text());
-    let killed = "pidling: warning: sent SIGKILL to all that is left, ";
+    let killed = "pidling: warning: sent SIGKILL to all, ";
     for start in [&survivor, killed] {
         assert!(
             ended.stderr.lines().any(|one| one.starts_with(start)),
