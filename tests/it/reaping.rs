@@ -292,6 +292,7 @@ fn at_most_32_reaps_happen_between_two_looks_at_the_signals() {
     let mut running = Init::new()
         .traced(["-e", "trace=wait4,rt_sigtimedwait,kill", "-o"])
         .traced([&log])
+        .args(["-r", "40:0"])
         .probe(["orphans", "2000"])
         .spawn();
     // With the init stopped from its first child on, nobody reaps.
@@ -301,16 +302,25 @@ fn at_most_32_reaps_happen_between_two_looks_at_the_signals() {
     kill(Pid::from_raw(init), Signal::SIGSTOP).unwrap();
     let _ = running.wait_line("ready");
     let waiting = zombies_of(init);
-    running.signal(libc::SIGUSR1);
+    // It comes after SIGCHLD, as the kernel hands out the lowest number first.
+    running.signal(40);
     running.signal(libc::SIGCONT);
-    // The probe's main child dies of SIGUSR1.
-    running.wait().expect_status(128 + libc::SIGUSR1);
+    assert!(eventually(LIMIT, || zombies_of(init) == 0));
+    running.close_stdin();
+    running.wait().expect_status(0);
     let text = std::fs::read_to_string(&log).unwrap();
     std::fs::remove_file(&log).unwrap();
     assert!(waiting > 100, "only {waiting} zombies were waiting");
     let is_reap = |line: &str| line.starts_with("wait4(") && line.contains("WIFEXITED");
     let most = longest_run(&text, is_reap, |line| line.starts_with("rt_sigtimedwait("));
     assert!((2..=32).contains(&most), "{most} reaps in a row:\n{text}");
+    let mut lines = text.lines().skip_while(|line| !line.contains(" = 40 ("));
+    assert!(lines.next().is_some(), "the signal was received:\n{text}");
+    let after = lines.filter(|line| is_reap(line)).count();
+    assert!(
+        after + 33 >= waiting,
+        "{after} of {waiting} after it:\n{text}"
+    );
 }
 
 /// How many lines for which `counts` holds come after each other at most, with none between for which
