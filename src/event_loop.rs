@@ -151,8 +151,11 @@ impl<'a> EventLoop<'a> {
     #[inline(never)]
     fn reap(&mut self, child: Option<Pid>) {
         let result = sys::wait(child);
-        if let Ok((Some(pid), status)) = result {
+        // A SIGCHLD that anybody sent counts as well: of those, too, there may be no end.
+        if child.is_some() || matches!(result, Ok((Some(_), _))) {
             self.batch = self.batch.saturating_sub(1);
+        }
+        if let Ok((Some(pid), status)) = result {
             return self.supervisor.changed(pid, WaitStatus::from_raw(status));
         }
         if let Err(error) = result

@@ -8,9 +8,10 @@ use core::num::NonZero;
 pub struct Signal(NonZero<u8>);
 
 /// The names of signals 1 to 34 without `SIG`, each with a space behind it, in the order of their numbers. x86, Arm,
-/// RISC-V, POWER and s390 share them (`include/uapi/asm-generic/signal.h`); 32 and 33 have none.
-const NAMES: &[u8] =
-    b"HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT \
+/// RISC-V, POWER and s390 share them (`include/uapi/asm-generic/signal.h`); 32 and 33 have none. A
+/// static and not a constant, so that the linker knows it by name and keeps it apart from what is always needed.
+static NAMES: [u8; 162] =
+    *b"HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT \
 CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS 32 33 RTMIN ";
 
 /// `SIGRTMIN` as C libraries have it, after the two they keep; container engines count alike.
@@ -80,7 +81,7 @@ impl Signal {
         let mut number = parse_decimal(text);
         if number.is_none() {
             let name = strip_prefix_of_any_case(text, b"SIG").unwrap_or(text);
-            let mut names = NAMES;
+            let mut names = NAMES.as_slice();
             for candidate in 1.. {
                 let rest = strip_prefix_of_any_case(name, take_until(&mut names, b' ')?);
                 if rest.is_some_and(<[u8]>::is_empty) {
@@ -103,7 +104,7 @@ impl Signal {
     pub fn append_name(self, text: &mut Text<'_>) {
         text.push_bytes(b"SIG");
         let index = self.number().min(RTMIN).wrapping_sub(1);
-        text.push_bytes(nth(NAMES, b' ', index));
+        text.push_bytes(nth(&NAMES, b' ', index));
         if let Some(offset) = self.number().checked_sub(RTMIN) {
             text.push(b'+');
             text.push_decimal(offset.into());
