@@ -160,7 +160,7 @@ fn a_sighup_that_comes_while_the_main_child_starts_is_forwarded() {
     let init = Link::new("early");
     // The tracer is a grandchild, so that the init is the leader of the session.
     let line = "exec strace -D -f -o /dev/null -e trace=execve \
-                -e inject=execve:delay_enter=500000 \"$INIT\" sleep 1000";
+                -e inject=execve:delay_enter=3000000 \"$INIT\" /bin/sleep 1000";
     let mut session = on_a_terminal(&init, line);
     let leader = session.leader();
     let mut child = None;
