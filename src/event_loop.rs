@@ -165,6 +165,7 @@ impl<'a> EventLoop<'a> {
             self.batch = 0;
             return;
         }
+        self.strangers = false;
         self.unreaped = child.is_some();
         if !self.unreaped && self.supervisor.waits_for_rest() && result == Err(Errno::ECHILD) {
             self.strangers = self.supervisor.steps.processes.own == Pid::INIT

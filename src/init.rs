@@ -62,7 +62,10 @@ pub fn run(arguments: &Vector, environment: &Vector) -> u8 {
             failure: None,
         };
         child = plan.start(&mut foreground);
-        if let Some(error) = plan.failure {
+        let failure = plan.failure;
+        // Where standard error was closed, the terminal may have got its number.
+        drop(plan);
+        if let Some(error) = failure {
             return report(log, &options, word, error);
         }
         log.say(Message::Started).bytes(word).pid(child).end();

@@ -1,7 +1,7 @@
 //! The log on standard error: one event is one line, one line is one write(2), and no write waits.
 
 use crate::messages::{self, Outlet};
-use crate::sys::{self, Descriptor};
+use crate::sys::{self, Descriptor, Open};
 
 /// The log on standard error.
 pub type Log<'a> = messages::Log<'a, StandardError>;
@@ -24,11 +24,23 @@ impl Outlet for StandardError {
 ///
 /// poll(2) rules out full pipes, stopped terminals and readers that are gone. Between it and the
 /// write the main child can fill the same pipe; `RWF_NOWAIT` covers that where the file knows it
-/// (pipes do since Linux 6.4). `O_NONBLOCK` would change the main child's descriptor too.
+/// (pipes do since Linux 6.4). `O_NONBLOCK` would change the main child's descriptor too; but a terminal
+/// can be opened anew, and has to be, because poll(2) finds room for a byte there and not for a line.
 fn write_without_waiting(line: &[u8]) -> bool {
     let file = Descriptor::ERROR;
-    sys::is_writable(file)
-        && (sys::write_without_waiting(file, line).is_ok()
-            // The file cannot tell, or it is one that never waits for a reader, or it is full by now.
-            || (sys::is_writable(file) && sys::write(file, line).is_ok()))
+    if !sys::is_writable(file) {
+        return false;
+    }
+    if sys::write_without_waiting(file, line).is_ok() {
+        return true;
+    }
+    if sys::is_terminal(file)
+        && let Ok(own) = sys::open(b"/proc/self/fd/2\0", Open::TERMINAL)
+    {
+        let written = sys::write(own, line);
+        sys::close(own);
+        return written == Ok(line.len());
+    }
+    // The file cannot tell, or it is one that never waits for a reader, or it is full by now.
+    sys::is_writable(file) && sys::write(file, line).is_ok()
 }

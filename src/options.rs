@@ -284,6 +284,9 @@ impl<'o, 'a> Reader<'o, 'a> {
         }
         let has_command = !self.options.asks_for_output()
             && self.read_words(Piece::COMMAND_LINE, &mut arguments)?;
+        if self.options.asks_for_output() {
+            return Some(());
+        }
         if self.options.task == Task::Run && !has_command {
             return self.fail(Message::NoCommand);
         }
@@ -370,9 +373,9 @@ impl<'o, 'a> Reader<'o, 'a> {
                     return self.fail(Message::UnwantedValue);
                 }
                 self.apply(value)?;
-            }
-            if self.options.asks_for_output() {
-                break;
+                if self.options.asks_for_output() {
+                    return Some(false);
+                }
             }
         }
         Some(false)

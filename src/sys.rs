@@ -709,6 +709,22 @@ pub fn is_writable(file: Descriptor) -> bool {
 
 // ---- Terminals ----------------------------------------------------------------------------------
 
+/// Whether this is a terminal, or a socket: both know how much is still to be sent, `tty_ioctl(4)`.
+#[must_use]
+pub fn is_terminal(file: Descriptor) -> bool {
+    let mut unsent = 0_i32;
+    // SAFETY: TIOCOUTQ writes one int.
+    done(unsafe {
+        syscall!(
+            Sysno::ioctl,
+            file.register(),
+            libc::TIOCOUTQ,
+            &raw mut unsent
+        )
+    })
+    .is_ok()
+}
+
 /// The foreground process group of a terminal that is the controlling one: `tcgetpgrp(3)`.
 ///
 /// # Errors

@@ -54,11 +54,11 @@ impl Terminal {
     }
 
     /// Whether the init's process group is the foreground one. Its number would not tell where it belongs to
-    /// another PID namespace; but a read from the background fails while SIGTTIN is blocked, setpgid(2), also
-    /// one of no bytes, which takes nothing away.
+    /// another PID namespace; but a read from the background fails with EIO while SIGTTIN is blocked,
+    /// setpgid(2), also one of no bytes, which takes nothing away. While somebody else reads, it fails otherwise.
     #[inline(never)]
     fn is_ours(&self) -> bool {
-        self.group.is_ok() && sys::read(self.descriptor, &mut []).is_ok()
+        self.group.is_ok() && sys::read(self.descriptor, &mut []) != Err(Errno::EIO)
     }
 
     /// Whether the foreground group is gone.

@@ -15,7 +15,7 @@ use std::process::Command;
 mod prose;
 
 fn main() {
-    // One segment for everything, see there.
+    // The layout of the file, see there.
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/src/entry/link.ld");
     let is_driven = is_driven_by_a_c_compiler();
     for argument in [

@@ -16,6 +16,8 @@ impl Errno {
     pub const ESRCH: Self = Self::known(libc::ESRCH);
     /// Interrupted by a signal handler, a stop or a tracer.
     pub const EINTR: Self = Self::known(libc::EINTR);
+    /// Input/output error; a read from a terminal in the background.
+    pub const EIO: Self = Self::known(libc::EIO);
     /// Exec format error.
     pub const ENOEXEC: Self = Self::known(libc::ENOEXEC);
     /// No child processes.

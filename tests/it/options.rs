@@ -541,6 +541,8 @@ fn help_goes_to_standard_output_and_fits_a_small_terminal() {
         &["-h"][..],
         &["-gh", "true"],
         &["-h", "--no-such-option"],
+        &["-hP"],
+        &["-t1", "--stop-delay=2", "-h"],
         &["-v", "--help", "--", "true"],
     ] {
         Init::new().args(words).run().expect(0, &text, "");

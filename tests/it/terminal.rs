@@ -6,7 +6,7 @@ use nix::unistd::Pid;
 
 use crate::harness::pty::{PROMPT, Session, Start};
 use crate::harness::{
-    ProcStatus, children_of, peer, pidling_path, probe, processes, program, require,
+    Init, ProcStatus, children_of, peer, pidling_path, probe, processes, program, require,
     require_namespaces,
 };
 
@@ -432,6 +432,46 @@ fn the_foreground_is_what_it_was_when_no_app_could_start() {
     let mut session = sh("\"$INIT\" /nonexistent; echo status=$?; read -r line");
     session.expect("status=127\n");
     assert_eq!(session.foreground(), session.leader());
+}
+
+/// A read by somebody else in the init's group keeps the init from one of its own, but the terminal is theirs.
+#[test]
+fn a_reader_beside_the_init_does_not_keep_the_terminal_from_the_app() {
+    let line = "exec 3<&0; cat <&3 & until grep -q wait_woken /proc/$!/wchan; do :; done; \
+                exec \"$INIT\" \"$PROBE\" terminal";
+    let mut session = sh(line);
+    let place = session.expect_after("ready ", "\n");
+    let (app, leader) = (session.process("probe"), session.leader());
+    assert_eq!(place, format!("{app} {app} {leader} {app}"));
+}
+
+/// The terminal that the init opens for itself must not take the number of a closed standard error.
+#[test]
+fn a_closed_standard_error_does_not_bring_the_log_to_the_terminal() {
+    let mut session = sh("\"$INIT\" -vv true 2>&-; \"$INIT\" /nonexistent 2>&-; echo status=$?");
+    let screen = session.expect_after("", "status=");
+    assert_eq!(screen, "");
+    session.expect("127\n");
+}
+
+/// poll(2) finds room on a terminal where there is some for one byte, and a write that finds none for a whole
+/// line waits for a reader.
+#[test]
+fn a_terminal_that_nobody_reads_does_not_hold_the_init_back() {
+    let pty = nix::pty::openpty(None, None).unwrap();
+    let mut running = Init::new()
+        .args(["-vv", "-r", "40:0"])
+        .stderr(pty.slave)
+        .probe(["report"])
+        .spawn();
+    let _ = running.wait_line("ready");
+    for _ in 0..1000 {
+        running.signal(40);
+    }
+    running.signal(libc::SIGUSR2);
+    let _ = running.wait_line("got SIGUSR2 ");
+    running.signal(libc::SIGKILL);
+    drop(pty.master);
 }
 
 /// Contract 2.2.
