@@ -180,7 +180,7 @@ fn there_is_no_formatting_machinery_no_heap_and_no_standard_library() {
 const BLOCKS: [(&str, usize); 10] = [
     ("src/entry.rs", 3),
     ("src/entry/builtins.rs", 13),
-    ("src/sys.rs", 34),
+    ("src/sys.rs", 35),
     ("src/sys/aarch64.rs", 1),
     ("src/sys/arm.rs", 1),
     ("src/sys/powerpc64.rs", 2),
