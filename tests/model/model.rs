@@ -270,6 +270,9 @@ impl Asked {
                     if self.apply(option.1, given).is_none() {
                         return refused(Message::BadValue, source, given);
                     }
+                    if self.prints() {
+                        break;
+                    }
                 }
             }
             if self.prints() {
@@ -320,6 +323,9 @@ impl Asked {
             command = self
                 .read(arguments.get(1..).unwrap_or_default(), source)?
                 .map(|index| index + 1);
+        }
+        if self.prints() {
+            return Ok(None);
         }
         if self.task == Task::Run && command.is_none() {
             return Err(Refused {
