@@ -355,22 +355,31 @@ impl Disposition {
 #[must_use]
 pub fn set_sigchld_disposition(disposition: Disposition) -> Disposition {
     /// The kernel's `struct sigaction`: the handler first, the rest zero, on every architecture here.
+    #[derive(Clone, Copy)]
     #[repr(C)]
     struct Action {
         handler: Disposition,
         rest: [usize; 5],
     }
-    let mut action = Action {
+    // Not one structure for both: qemu-user writes the old one before it reads the new one.
+    let [new, mut old] = [Action {
         handler: disposition,
         rest: [0; 5],
-    };
-    let address = &raw mut action;
+    }; 2];
     let signal = register(libc::SIGCHLD);
-    // SAFETY: `Action` is at least as long as the kernel's structure, which is read before it is written.
-    let result = unsafe { syscall!(Sysno::rt_sigaction, signal, address, address, SIGSET_SIZE) };
+    // SAFETY: `Action` is at least as long as the kernel's structure, in both places.
+    let result = unsafe {
+        syscall!(
+            Sysno::rt_sigaction,
+            signal,
+            &raw const new,
+            &raw mut old,
+            SIGSET_SIZE
+        )
+    };
     // It cannot fail; where a tracer makes it, the old disposition was probably the same.
     let _ = result;
-    action.handler
+    old.handler
 }
 
 /// The kernel's `siginfo_t` as far as signals of processes go, sigaction(2).

@@ -38,6 +38,10 @@ fn main() {
         let words = match argument.strip_prefix("-Wl,") {
             _ if is_driven => vec![argument],
             Some(words) => words.split(',').collect(),
+            // Other architectures have tables with addresses, and are linked for a fixed one.
+            None if argument == "-static-pie" => {
+                vec!["-static", "-no-pie", "--defsym=fixed_address=0x400000"]
+            }
             // A linker that nobody drives adds nothing by itself.
             None if argument.starts_with("-nod") || argument.starts_with("-nos") => vec![],
             None => vec![argument],
