@@ -2,7 +2,7 @@
 //! the supervisor, and carry out its steps. Nothing in here can end the init but [`Steps::end`].
 
 use crate::log::Log;
-use crate::messages::Message;
+use crate::messages::{Message, Value};
 use crate::options::{Options, Target};
 use crate::packed::Piece;
 use crate::posix::duration::{Instant, Milliseconds};
@@ -177,7 +177,7 @@ impl<'a> EventLoop<'a> {
     }
 }
 
-impl<'a> Actions<'a> {
+impl Actions<'_> {
     fn own(&self) -> Pid {
         self.processes.own
     }
@@ -193,16 +193,9 @@ impl<'a> Actions<'a> {
         self.processes.log.ignored(Piece::KILL, result);
     }
 
-    /// Begins the line of a message whose first field is the main child.
-    #[inline(never)]
-    fn say_of_child(&mut self, message: Message) -> &mut Log<'a> {
-        self.processes.log.say(message).pid(self.processes.child)
-    }
-
-    /// Writes the line of a message whose field is a length of time.
-    #[inline(never)]
-    fn say_length(&mut self, message: Message, length: Milliseconds) {
-        self.processes.log.say(message).duration(length).end();
+    /// Says a message of at most two fields.
+    fn say(&mut self, message: Message, first: impl Into<Value>, second: impl Into<Value>) {
+        self.processes.log.say(message, first, second);
     }
 
     /// Says who killed the main child with SIGKILL, as far as can be known (contract 7.1).
@@ -221,16 +214,13 @@ impl<'a> Actions<'a> {
                 }
             },
         };
-        self.say_of_child(message)
-            .words(killer)
-            .number(oom_kills)
-            .end();
-    }
-
-    /// Begins the line of a message whose first field is a signal.
-    #[inline(never)]
-    fn say_of_signal(&mut self, message: Message, signal: Signal) -> &mut Log<'a> {
-        self.processes.log.say(message).signal(signal)
+        let values = [
+            self.child().into(),
+            killer.into(),
+            oom_kills.into(),
+            Value::NONE,
+        ];
+        self.processes.log.say_all(message, b"", &values);
     }
 }
 
@@ -264,23 +254,19 @@ impl Steps for Actions<'_> {
             result = sys::kill(Recipient::process(child), Some(signal));
         }
         if result.is_ok() {
-            self.say_of_signal(message, signal).pid(child).end();
+            self.say(message, signal, child);
         }
         self.processes.log.ignored(Piece::KILL, result);
     }
 
     fn drop_signal(&mut self, signal: Signal, reason: Piece) {
-        self.say_of_signal(Message::Dropped, signal)
-            .words(reason)
-            .end();
+        self.say(Message::Dropped, signal, reason);
     }
 
     fn begin_shutdown(&mut self, signal: Signal, delay: Milliseconds) {
-        self.say_of_signal(Message::ShutdownBegan, signal).end();
+        self.say(Message::ShutdownBegan, signal, Value::NONE);
         if delay > Milliseconds(0) {
-            self.say_of_signal(Message::StopDelayed, signal)
-                .duration(delay)
-                .end();
+            self.say(Message::StopDelayed, signal, delay);
         }
     }
 
@@ -290,11 +276,9 @@ impl Steps for Actions<'_> {
 
     #[inline(never)]
     fn stop_with_child(&mut self, signal: Signal) {
-        self.say_of_child(Message::ChildStopped)
-            .signal(signal)
-            .end();
+        self.say(Message::ChildStopped, self.child(), signal);
         if self.foreground.stop_with(self.own(), self.child(), signal) {
-            self.say_of_child(Message::ChildResumed).end();
+            self.say(Message::ChildResumed, self.child(), Value::NONE);
         }
     }
 
@@ -304,22 +288,16 @@ impl Steps for Actions<'_> {
         } else {
             Message::Reaped
         };
-        self.processes.log.say(message).pid(pid).end();
+        self.say(message, pid, Value::NONE);
     }
 
     fn child_ended(&mut self, status: WaitStatus) {
-        match status {
-            WaitStatus::Killed(number) => {
-                let log = self.say_of_child(Message::ChildKilled);
-                match Signal::new(number) {
-                    Some(signal) => log.signal(signal),
-                    None => log.number(number.into()),
-                }
-            }
-            WaitStatus::Exited(code) => self.say_of_child(Message::ChildExited).number(code.into()),
+        let (message, number) = match status {
+            WaitStatus::Killed(number) => (Message::ChildKilled, number),
+            WaitStatus::Exited(code) => (Message::ChildExited, code),
             WaitStatus::Stopped(_) | WaitStatus::Other => return,
-        }
-        .end();
+        };
+        self.say(message, self.child(), number);
     }
 
     fn signal_group(&mut self, signal: Signal) {
@@ -344,7 +322,7 @@ impl Steps for Actions<'_> {
         };
         self.processes.list_survivors(task, signal);
         self.kill_again();
-        self.say_length(Message::Killed, elapsed);
+        self.say(Message::Killed, elapsed, Value::NONE);
     }
 
     #[inline(never)]
@@ -353,7 +331,7 @@ impl Steps for Actions<'_> {
     }
 
     fn give_up(&mut self, elapsed: Milliseconds) {
-        self.say_length(Message::Unkillable, elapsed);
+        self.say(Message::Unkillable, elapsed, Value::NONE);
     }
 
     fn end(&mut self, status: u8, killer: Option<Killer>, elapsed: Option<Milliseconds>) {
@@ -361,13 +339,9 @@ impl Steps for Actions<'_> {
             self.explain(killer);
         }
         if let Some(elapsed) = elapsed {
-            self.say_length(Message::ShutdownTook, elapsed);
+            self.say(Message::ShutdownTook, elapsed, Value::NONE);
         }
-        self.processes
-            .log
-            .say(Message::Exit)
-            .number(status.into())
-            .end();
+        self.say(Message::Exit, status, Value::NONE);
         let child = self.child();
         self.foreground.take_back(child);
         self.status = Some(status);

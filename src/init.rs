@@ -2,7 +2,7 @@
 
 use crate::event_loop::EventLoop;
 use crate::log::Log;
-use crate::messages::{LINE_LIMIT, Message};
+use crate::messages::{LINE_LIMIT, Message, Value};
 use crate::options::{self, Leads, Name, Options, Reader, Task, UsageError};
 use crate::packed::Piece;
 use crate::posix::duration::Milliseconds;
@@ -45,7 +45,7 @@ pub fn run(arguments: &Vector, environment: &Vector) -> u8 {
     let mut child = own;
     let mut foreground = Foreground::default();
     if options.task == Task::Pause {
-        log.say(Message::Paused).end();
+        log.say(Message::Paused, Value::NONE, Value::NONE);
     } else {
         let word = arguments.word(command);
         let mut plan = Plan {
@@ -68,7 +68,7 @@ pub fn run(arguments: &Vector, environment: &Vector) -> u8 {
         if let Some(error) = failure {
             return report(log, &options, word, error);
         }
-        log.say(Message::Started).bytes(word).pid(child).end();
+        log.say_word(Message::Started, word, child.into(), Value::NONE);
     }
 
     // ---- The line of no return: from here, nothing but a step of the supervisor ends the init. ----
@@ -97,10 +97,13 @@ fn read_options<'a>(
 /// Says what is wrong with a word.
 #[inline(never)]
 fn refuse(log: &mut Log<'_>, error: &UsageError<'_>) -> u8 {
-    let mut buffer = [0; options::LINE_LIMIT];
-    let text = &mut Text::new(&mut buffer);
-    let log = log.say(error.message).words(error.source).bytes(error.word);
-    log.bytes(error.option(text)).words(error.expected()).end();
+    let values = [
+        error.source.into(),
+        error.option.into(),
+        error.expected().into(),
+        Value::NONE,
+    ];
+    log.say_all(error.message, error.word, &values);
     CANNOT_START
 }
 
@@ -120,12 +123,13 @@ fn ask_for_parent_death_signal(log: &mut Log<'_>, signal: Signal) -> Option<Sign
 /// Says why the main child did not start, and returns the status for that, which `-e` changes too.
 #[inline(never)]
 fn report(log: &mut Log<'_>, options: &Options, command: &[u8], error: StartError) -> u8 {
-    let _ = match error.stage {
-        Stage::Exec => log.say(Message::ExecFailed),
-        Stage::Clone => log.say(Message::StartFailed).words(Piece::PROCESS),
-        Stage::Group => log.say(Message::StartFailed).words(Piece::GROUP),
+    let errno = error.errno.into();
+    let (message, first, second) = match error.stage {
+        Stage::Exec => (Message::ExecFailed, errno, Value::NONE),
+        Stage::Clone => (Message::StartFailed, Piece::PROCESS.into(), errno),
+        Stage::Group => (Message::StartFailed, Piece::GROUP.into(), errno),
     };
-    log.bytes(command).error(error.errno).end();
+    log.say_word(message, command, first, second);
     let status = error.status();
     if options.remapped.contains(status) {
         0
@@ -157,7 +161,7 @@ fn print(log: &mut Log<'_>, task: Task, name: Name) -> u8 {
                 Ok(written) => rest = rest.get(written..).unwrap_or_default(),
                 Err(Errno::EINTR) => {}
                 Err(error) => {
-                    log.say(Message::OutputFailed).error(error).end();
+                    log.say(Message::OutputFailed, error, Value::NONE);
                     return CANNOT_START;
                 }
             }

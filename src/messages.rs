@@ -2,16 +2,18 @@
 //! descriptor are `log`'s.
 //!
 //! Each message is one template: its words are the text line, its `{names}` the fields of the JSON
-//! object, so that the two cannot drift apart.
+//! object, so that the two cannot drift apart. A line is made by one function in one go, out of values that are
+//! plain numbers: what they mean stands in the template.
 
-use crate::packed::Piece;
+use crate::packed::{self, ERRORS, Piece};
 use crate::posix::duration::Milliseconds;
 use crate::posix::errno::Errno;
 use crate::posix::pid::Pid;
 use crate::posix::signal::Signal;
+use crate::posix::signal::append_name;
 use crate::prose::LEVELS;
 pub use crate::prose::{Level, Message};
-use crate::text::{Text, take_until};
+use crate::text::{Text, take_part};
 use core::marker::PhantomData;
 
 /// The longest line, its line feed included. It is below `PIPE_BUF`, so that pipe(7) keeps it whole.
@@ -41,6 +43,41 @@ impl Level {
             Self::Info | Self::Debug => Self::Debug,
         }
     }
+
+    /// How many messages there are up to this level; they are the first ones.
+    const fn messages(self) -> u8 {
+        match self {
+            Self::Error => ERRORS_END,
+            Self::Warning => WARNINGS_END,
+            Self::Info => INFOS_END,
+            Self::Debug => u8::MAX,
+        }
+    }
+}
+
+/// The numbers of the first messages above each level.
+const ERRORS_END: u8 = count(Level::Error);
+const WARNINGS_END: u8 = count(Level::Warning);
+const INFOS_END: u8 = count(Level::Info);
+
+/// How many messages there are up to a level.
+#[expect(
+    clippy::as_conversions,
+    clippy::arithmetic_side_effects,
+    reason = "the levels are numbered in their order, and the compiler counts"
+)]
+const fn count(level: Level) -> u8 {
+    let mut count = 0;
+    let mut levels = LEVELS;
+    while let [first, rest @ ..] = levels {
+        if *first as u8 <= level as u8 {
+            // They are in order: none of a higher level came before.
+            assert!(count as usize + levels.len() == LEVELS.len());
+            count += 1;
+        }
+        levels = rest;
+    }
+    count
 }
 
 /// How lines look.
@@ -60,20 +97,69 @@ pub trait Outlet {
     fn write(line: &[u8]) -> bool;
 }
 
+/// What is said in a field of a message, as a number.
+#[derive(Clone, Copy, Debug)]
+pub struct Value(u32);
+
+impl Value {
+    /// For a field that there is not.
+    pub const NONE: Self = Self(0);
+}
+
+impl From<u32> for Value {
+    fn from(number: u32) -> Self {
+        Self(number)
+    }
+}
+
+impl From<u8> for Value {
+    fn from(number: u8) -> Self {
+        Self(number.into())
+    }
+}
+
+impl From<Pid> for Value {
+    fn from(pid: Pid) -> Self {
+        Self(pid.number().cast_unsigned())
+    }
+}
+
+impl From<Signal> for Value {
+    fn from(signal: Signal) -> Self {
+        signal.number().into()
+    }
+}
+
+impl From<Milliseconds> for Value {
+    fn from(Milliseconds(length): Milliseconds) -> Self {
+        Self(length)
+    }
+}
+
+impl From<Errno> for Value {
+    fn from(error: Errno) -> Self {
+        Self(error.number().cast_unsigned())
+    }
+}
+
+impl From<Piece> for Value {
+    fn from(words: Piece) -> Self {
+        words.number().into()
+    }
+}
+
 /// A log: it makes lines and hands them to its outlet.
 #[derive(Debug)]
 #[repr(C)]
 pub struct Log<'a, O> {
     /// The line under construction; first, so that the log and its line have the same address.
     line: Text<'a>,
-    level: Level,
     format: Format,
-    /// Whether the line under construction is shown; if not, everything but [`Self::say`] does nothing.
-    shown: bool,
+    /// How many of the messages are shown, from the first one.
+    shown: u8,
     /// Lines that could not be written since the last one that could.
     dropped: u32,
-    /// What is left of the template of the line under construction.
-    template: &'static [u8],
+    values: [Value; 4],
     outlet: PhantomData<O>,
 }
 
@@ -82,263 +168,216 @@ impl<'a, O: Outlet> Log<'a, O> {
     #[must_use]
     pub const fn new(level: Level, format: Format, buffer: &'a mut [u8]) -> Self {
         Self {
-            level,
             format,
-            shown: false,
+            shown: level.messages(),
             dropped: 0,
-            template: b"",
+            values: [Value::NONE; 4],
             line: Text::new(buffer),
             outlet: PhantomData,
         }
     }
 
-    /// Begins the line of a message. Its fields follow in the order of the template; the last one ends the
-    /// line, and fields beyond it are ignored.
+    /// Says a message of at most two fields, none of them a word from outside.
+    #[inline]
+    pub fn say(&mut self, message: Message, first: impl Into<Value>, second: impl Into<Value>) {
+        self.say_two(message, first.into(), second.into());
+    }
+
     #[inline(never)]
-    pub fn say(&mut self, message: Message) -> &mut Self {
+    fn say_two(&mut self, message: Message, first: Value, second: Value) {
+        self.say_word(message, b"", first, second);
+    }
+
+    /// Says a message of at most two fields beside `word`, the word from outside.
+    #[inline(never)]
+    pub fn say_word(&mut self, message: Message, word: &[u8], first: Value, second: Value) {
+        self.values[0] = first;
+        self.values[1] = second;
+        self.say_with(message, word);
+    }
+
+    /// Says a message of any fields: the values are in the order of the template, and `word` is the word from
+    /// outside.
+    #[inline(never)]
+    pub fn say_all(&mut self, message: Message, word: &[u8], values: &[Value; 4]) {
+        self.values = *values;
+        self.say_with(message, word);
+    }
+
+    #[inline(never)]
+    fn say_with(&mut self, message: Message, word: &[u8]) {
         #[expect(
             clippy::as_conversions,
             reason = "the variants are numbered in their order"
         )]
         let number = message as u8;
-        let level = LEVELS.get(usize::from(number)).copied();
-        let level = level.unwrap_or(Level::Error);
-        self.shown = level <= self.level;
-        if self.shown {
-            self.begin(number, level);
+        if number < self.shown {
+            self.write(number, word);
         }
-        self
-    }
-
-    /// Begins the line of the message of this number, which is shown.
-    #[inline(never)]
-    fn begin(&mut self, number: u8, level: Level) {
-        let event = Piece::MESSAGE.plus(number.wrapping_mul(2));
-        self.template = event.plus(1).packed();
-        #[expect(
-            clippy::as_conversions,
-            reason = "the levels are numbered in their order"
-        )]
-        let level = level as u8;
-        let line = &mut self.line;
-        line.clear();
-        if self.format == Format::Json {
-            line.push_piece(Piece::JSON_BEGINNING);
-            push_time(line, O::now());
-            line.push_piece(Piece::JSON_LEVEL.plus(level));
-            line.push_piece(event);
-            line.push(b'"');
-        } else {
-            line.push_piece(Piece::BEGINNING.plus(level));
-        }
-        if self.dropped > 0 {
-            line.push_piece(if self.format == Format::Json {
-                Piece::JSON_DROPPED
-            } else {
-                Piece::LINES_DROPPED
-            });
-            line.push_decimal(self.dropped);
-            if self.format == Format::Text {
-                line.push_piece(Piece::SEMICOLON);
-            }
-        }
-        self.go_on();
-    }
-
-    fn is_json(&self) -> bool {
-        self.format == Format::Json
-    }
-
-    /// Goes on to the template's next field: text shows the words before it, JSON its name. After the last
-    /// one the line ends.
-    #[inline(never)]
-    fn go_on(&mut self) {
-        let json = self.is_json();
-        if let Some(words) = take_until(&mut self.template, b'{')
-            && let Some(name) = take_until(&mut self.template, b'}')
-        {
-            if json {
-                self.line.push_piece(Piece::JSON_FIELD);
-                self.line.push_packed(name);
-                self.line.push_piece(Piece::JSON_VALUE);
-            } else {
-                self.line.push_packed(words);
-            }
-        } else {
-            self.line
-                .push_packed(if json { b"}" } else { self.template });
-            self.line.push(b'\n');
-            self.write();
-        }
-    }
-
-    /// Has the line written. One that could not be is counted in the next one (contract 8.4).
-    fn write(&mut self) {
-        self.shown = false;
-        let written = O::write(self.line.as_bytes());
-        self.dropped = if written {
-            0
-        } else {
-            self.dropped.wrapping_add(1)
-        };
-    }
-
-    /// Ends the statement. Its line was written with its last field; a debug build holds that there is none
-    /// missing.
-    pub const fn end(&self) {
-        debug_assert!(!self.shown, "every field was given");
-    }
-
-    /// Goes on after a field of words.
-    #[inline(never)]
-    fn go_on_quoted(&mut self) {
-        self.quote();
-        self.go_on();
-    }
-
-    /// Appends a quotation mark where JSON wants one.
-    #[inline(never)]
-    fn quote(&mut self) {
-        if self.is_json() {
-            self.line.push(b'"');
-        }
-    }
-
-    /// The next field is a count or a status.
-    #[inline(never)]
-    pub fn number(&mut self, number: u32) -> &mut Self {
-        if self.shown {
-            self.line.push_decimal(number);
-            self.go_on();
-        }
-        self
-    }
-
-    /// The next field is a process.
-    #[inline(never)]
-    pub fn pid(&mut self, pid: Pid) -> &mut Self {
-        self.number(pid.number().unsigned_abs())
-    }
-
-    /// The next field is a length of time: seconds in text, milliseconds in JSON.
-    #[inline(never)]
-    pub fn duration(&mut self, Milliseconds(length): Milliseconds) -> &mut Self {
-        if self.is_json() {
-            return self.number(length);
-        }
-        if self.shown {
-            self.line.push_decimal(length / 1000);
-            self.line.push(b'.');
-            self.line.push_number(length % 1000, 10, 3);
-            self.line.push_piece(Piece::SECONDS);
-            self.go_on();
-        }
-        self
-    }
-
-    /// The next field is a signal's name.
-    #[inline(never)]
-    pub fn signal(&mut self, signal: Signal) -> &mut Self {
-        if self.shown {
-            self.quote();
-            signal.append_name(&mut self.line);
-            self.go_on_quoted();
-        }
-        self
-    }
-
-    /// The next field is an error: its name, and in text its meaning.
-    #[inline(never)]
-    pub fn error(&mut self, error: Errno) -> &mut Self {
-        if self.shown {
-            self.quote();
-            let with_meaning = !self.is_json();
-            error.append_to(&mut self.line, with_meaning);
-            self.go_on_quoted();
-        }
-        self
-    }
-
-    /// The next field is words of our own.
-    #[inline(never)]
-    pub fn words(&mut self, words: Piece) -> &mut Self {
-        if self.shown {
-            self.quote();
-            self.line.push_piece(words);
-            self.go_on_quoted();
-        }
-        self
-    }
-
-    /// The next field is words from anywhere: printable ASCII as it is, every other byte escaped, `\xNN` in
-    /// text, `\u00NN` in JSON. A long word is cut, marked with three dots, so that our own words behind it
-    /// still fit.
-    #[inline(never)]
-    pub fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
-        if self.shown {
-            self.escape(bytes);
-        }
-        self
-    }
-
-    #[inline(never)]
-    fn escape(&mut self, bytes: &[u8]) {
-        self.quote();
-        let limit = self.line.length().wrapping_add(WORD_LIMIT);
-        for byte in bytes {
-            if self.line.length() >= limit {
-                self.line.push_piece(Piece::CUT);
-                break;
-            }
-            if !matches!(byte, b' '..=b'~') {
-                self.line.push_piece(if self.is_json() {
-                    Piece::JSON_ESCAPE
-                } else {
-                    Piece::ESCAPE
-                });
-                self.line.push_number((*byte).into(), 16, 2);
-                continue;
-            }
-            if *byte == b'\\' || (*byte == b'"' && self.is_json()) {
-                self.line.push(b'\\');
-            }
-            self.line.push(*byte);
-        }
-        self.go_on_quoted();
     }
 
     /// Says that a call failed where that changes nothing.
     #[inline(never)]
     pub fn ignored(&mut self, call: Piece, result: Result<(), Errno>) {
         if let Err(error) = result {
-            self.say(Message::Ignored).words(call).error(error).end();
+            self.say(Message::Ignored, call, error);
+        }
+    }
+
+    /// Writes the line of the message of this number. One that could not be written is counted in the next one
+    /// (contract 8.4).
+    #[inline(never)]
+    fn write(&mut self, number: u8, word: &[u8]) {
+        let mut texts = [0; packed::LENGTH];
+        packed::unpack(&mut texts);
+        let texts = &texts;
+        let json = self.format == Format::Json;
+        let level = u8::from(number >= ERRORS_END)
+            .wrapping_add((number >= WARNINGS_END).into())
+            .wrapping_add((number >= INFOS_END).into());
+        let mut template = Piece::MESSAGE.plus(number).of(texts);
+        let event = take_part(&mut template, b'|');
+        let line = &mut self.line;
+        line.clear();
+        if json {
+            line.push_bytes(b"{\"time\":\"");
+            push_time(line, O::now());
+            line.push_bytes(Piece::JSON_LEVEL.plus(level).of(texts));
+            line.push_bytes(event);
+            line.push(b'"');
+        } else {
+            line.push_bytes(Piece::BEGINNING.plus(level).of(texts));
+        }
+        if self.dropped > 0 {
+            let (words, end) = if json {
+                (Piece::JSON_DROPPED, &b""[..])
+            } else {
+                (Piece::LINES_DROPPED, &b"; "[..])
+            };
+            line.push_bytes(words.of(texts));
+            line.push_decimal(self.dropped);
+            line.push_bytes(end);
+        }
+        let mut values = self.values.iter();
+        loop {
+            let mut words = take_part(&mut template, b'{');
+            let field = take_part(&mut template, b'}');
+            if json {
+                words = if field.is_empty() { b"}" } else { b",\"" };
+            }
+            line.push_bytes(words);
+            let [kind, name @ ..] = field else {
+                break;
+            };
+            if json {
+                line.push_bytes(name);
+                line.push_bytes(b"\":");
+            }
+            let is_quoted = json && *kind > b'%';
+            if is_quoted {
+                line.push(b'"');
+            }
+            if *kind == b'*' {
+                push_escaped(line, word, json);
+            } else if let Some(value) = values.next() {
+                push_value(line, *kind, value.0, json, texts);
+            }
+            if is_quoted {
+                line.push(b'"');
+            }
+        }
+        line.push(b'\n');
+        let written = O::write(line.as_bytes());
+        self.dropped = if written {
+            0
+        } else {
+            self.dropped.wrapping_add(1)
+        };
+    }
+}
+
+/// Appends a value of a kind, as `prose` marks it.
+fn push_value(text: &mut Text<'_>, kind: u8, value: u32, json: bool, texts: &[u8]) {
+    let [number, ..] = value.to_le_bytes();
+    let mut words = Piece::BEGINNING.plus(number).of(texts);
+    match kind {
+        b'&' => return append_name(number, text),
+        b'.' => return text.push(number),
+        b'+' => {}
+        b'-' => {
+            // The columns of its letter come before it.
+            let [_, _, _, _, _, _, columns @ ..] = words else {
+                return;
+            };
+            words = columns;
+            words = take_part(&mut words, b' ');
+        }
+        b'?' => {
+            words = Piece::ERROR.plus(number).of(texts);
+            if value > ERRORS || words.is_empty() {
+                text.push_bytes(b"errno ");
+                return text.push_decimal(value);
+            }
+            if json {
+                words = take_part(&mut words, b' ');
+            }
+        }
+        b'%' if !json => {
+            text.push_decimal(value / 1000);
+            text.push(b'.');
+            return text.push_number(value % 1000, 10, 3);
+        }
+        _ => return text.push_decimal(value),
+    }
+    text.push_bytes(words);
+}
+
+/// Appends a word from anywhere: printable ASCII as it is, every other byte escaped, `\xNN` in text, `\u00NN` in
+/// JSON. A long word is cut, marked with three dots, so that our own words behind it still fit.
+fn push_escaped(text: &mut Text<'_>, word: &[u8], json: bool) {
+    let limit = text.length().wrapping_add(WORD_LIMIT);
+    for byte in word {
+        if text.length() >= limit {
+            text.push_bytes(b"...");
+            break;
+        }
+        let is_plain = matches!(byte, b' '..=b'~');
+        if !is_plain || *byte == b'\\' || (*byte == b'"' && json) {
+            text.push(b'\\');
+        }
+        if is_plain {
+            text.push(*byte);
+        } else {
+            text.push_bytes(if json { b"u00" } else { b"x" });
+            text.push_number((*byte).into(), 16, 2);
         }
     }
 }
 
 /// Appends a time since 1970-01-01 UTC as RFC 3339 has it, up to the `Z` behind it:
-/// `2026-01-31T23:59:59.999`.
+/// `2026-01-31T23:59:59.999`. Until 2100 every fourth year is a leap year.
 fn push_time(text: &mut Text<'_>, (seconds, milliseconds): (u32, u32)) {
-    // A year that begins in March has its leap day at its end, and until 2100 every fourth one has one. So
-    // days are counted from 1968-03-01, and four years are 1461 days.
-    let day = (seconds / 86_400).wrapping_add(671);
-    let year = day.wrapping_mul(4).wrapping_add(3) / 1461;
-    let day = day.wrapping_sub(year.wrapping_mul(1461) / 4);
-    // From March on, five months are 153 days; the remainders of this division fall on the right months.
-    let month = day.wrapping_mul(5).wrapping_add(2) / 153;
-    let day = day.wrapping_sub(month.wrapping_mul(153).wrapping_add(2) / 5);
-    // January and February are the last two months of the year that began in March.
-    let is_next_year = month >= 10;
-    let month = if is_next_year {
-        month.wrapping_sub(9)
-    } else {
-        month.wrapping_add(3)
-    };
-    text.push_number(
-        year.wrapping_add(1968).wrapping_add(is_next_year.into()),
-        10,
-        4,
-    );
+    let mut day = seconds / 86_400;
+    let mut year = 1970_u32;
+    let mut month = 1_u32;
+    loop {
+        // The months of 31 days are the odd ones up to July, and the even ones from August on.
+        let length = if month == 2 {
+            28_u32.wrapping_add(year.is_multiple_of(4).into())
+        } else {
+            30_u32.wrapping_add(month.wrapping_add(month / 8) % 2)
+        };
+        if day < length {
+            break;
+        }
+        day = day.wrapping_sub(length);
+        month = month.wrapping_add(1);
+        if month > 12 {
+            month = 1;
+            year = year.wrapping_add(1);
+        }
+    }
+    text.push_decimal(year);
     push_after(text, b'-', month);
     push_after(text, b'-', day.wrapping_add(1));
     push_after(text, b'T', seconds / 3600 % 24);

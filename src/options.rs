@@ -151,19 +151,12 @@ pub struct UsageError<'a> {
     /// The word at fault.
     pub word: &'a [u8],
     /// The line of `--help` for the option it is about, or for the nearest one.
-    option: Piece,
+    pub option: Piece,
     /// The first letter of the name of that option's value; no letter where it takes none.
     value: u8,
 }
 
 impl UsageError<'_> {
-    /// The name of the option it is about, or of the nearest one, in `text`.
-    pub fn option<'t>(&self, text: &'t mut Text<'_>) -> &'t [u8] {
-        text.push_piece(self.option);
-        let mut columns = text.as_bytes().get(LETTER..).unwrap_or_default();
-        take_until(&mut columns, b' ').unwrap_or_default()
-    }
-
     /// What was expected in place of the word.
     #[must_use]
     pub fn expected(&self) -> Piece {

@@ -2,7 +2,7 @@
 //! and what the kernel knows about a SIGKILL (7.1). Read only when a shutdown needs it.
 
 use crate::log::Log;
-use crate::messages::Message;
+use crate::messages::{Message, Value};
 use crate::packed::Piece;
 use crate::posix::errno::Errno;
 use crate::posix::pid::Pid;
@@ -34,13 +34,13 @@ fn read<'a>(path: &mut Text<'_>, text: &'a mut [u8; LIMIT]) -> &'a [u8] {
 fn read_stat(stat: &mut ProcessStat, pid: u32) {
     let mut buffer = [0; 32];
     let path = &mut Text::new(&mut buffer);
-    path.push_piece(Piece::PROC);
+    path.push_bytes(b"/proc/");
     if pid == 0 {
-        path.push_piece(Piece::SELF);
+        path.push_bytes(b"self");
     } else {
         path.push_decimal(pid);
     }
-    path.push_piece(Piece::STAT);
+    path.push_bytes(b"/stat");
     let length = read(path, &mut stat.text).len();
     stat.parse(length);
 }
@@ -154,18 +154,18 @@ impl ProcessTable<'_> {
             let was_asked = task == Task::ListAfterAll
                 || pid == self.child
                 || (in_group && task == Task::ListAfterGroup);
-            self.log
-                .say(Message::Survivor)
-                .pid(pid)
-                .bytes(stat.name())
-                .bytes(&[stat.state()])
-                .words(if was_asked {
-                    stat.disposition(signal)
-                } else {
-                    Piece::NEVER_GOT
-                })
-                .signal(signal)
-                .end();
+            let disposition = if was_asked {
+                stat.disposition(signal)
+            } else {
+                Piece::NEVER_GOT
+            };
+            let values = [
+                pid.into(),
+                stat.state().into(),
+                disposition.into(),
+                signal.into(),
+            ];
+            self.log.say_all(Message::Survivor, stat.name(), &values);
         }
         true
     }
@@ -192,7 +192,7 @@ impl ProcessTable<'_> {
         if let Ok(processes) = processes
             && signal == Signal::TERM
         {
-            self.log.say(message).signal(signal).number(processes).end();
+            self.log.say(message, signal, processes);
         }
         self.log.ignored(Piece::KILL, processes.map(|_| ()));
     }
@@ -200,10 +200,10 @@ impl ProcessTable<'_> {
     /// Says who is still here, and why (contract 6.6).
     pub fn list_survivors(&mut self, task: Task, signal: Signal) {
         match self.for_each(task, signal) {
-            Err(error) => self.log.say(Message::SurvivorsUnknown).error(error).end(),
+            Err(error) => self.log.say(Message::SurvivorsUnknown, error, Value::NONE),
             Ok(count) => {
                 if let Some(more @ 1..) = count.checked_sub(LISTED) {
-                    self.log.say(Message::MoreSurvivors).number(more).end();
+                    self.log.say(Message::MoreSurvivors, more, Value::NONE);
                 }
             }
         }

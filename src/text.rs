@@ -4,7 +4,7 @@
 //!
 //! The functions are kept out of line on purpose: each call costs a few bytes, each copy fifty.
 
-use crate::packed::{PAIRS, Piece};
+use crate::packed::{self, Piece};
 
 /// Text in a buffer. What does not fit is left out and remembered as an overflow.
 #[derive(Debug)]
@@ -66,26 +66,9 @@ impl<'a> Text<'a> {
     /// Appends a piece of our own texts.
     #[inline(never)]
     pub fn push_piece(&mut self, piece: Piece) {
-        self.push_packed(piece.packed());
-    }
-
-    /// Appends text that the build packed.
-    #[inline(never)]
-    pub fn push_packed(&mut self, packed: &[u8]) {
-        for byte in packed {
-            self.push_code(*byte);
-        }
-    }
-
-    /// Appends what a byte of packed text stands for: one outside of printable ASCII for a pair of bytes.
-    fn push_code(&mut self, code: u8) {
-        match PAIRS.get(usize::from(code.wrapping_sub(127))) {
-            Some([first, second]) => {
-                self.push_code(*first);
-                self.push_code(*second);
-            }
-            None => self.push(code),
-        }
+        let mut texts = [0; packed::LENGTH];
+        packed::unpack(&mut texts);
+        self.push_bytes(piece.of(&texts));
     }
 
     /// Appends a number in decimal.
@@ -152,12 +135,24 @@ pub fn take_until<'a>(bytes: &mut &'a [u8], separator: u8) -> Option<&'a [u8]> {
     Some(taken)
 }
 
+/// Takes what comes before the first `separator` out of `bytes` and leaves what follows it there; takes all where
+/// there is no separator.
+#[inline(never)]
+#[must_use]
+pub fn take_part<'a>(bytes: &mut &'a [u8], separator: u8) -> &'a [u8] {
+    take_until(bytes, separator).unwrap_or_else(|| {
+        let all = *bytes;
+        *bytes = all.get(..0).unwrap_or_default();
+        all
+    })
+}
+
 /// The piece of `table` at `index`, where each piece ends with `separator`; empty past the last.
 #[inline(never)]
 #[must_use]
 pub fn nth(mut table: &[u8], separator: u8, mut index: u8) -> &[u8] {
     loop {
-        let piece = take_until(&mut table, separator).unwrap_or_default();
+        let piece = take_part(&mut table, separator);
         if index == 0 {
             return piece;
         }

@@ -2,6 +2,7 @@
 
 #![expect(
     clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::arithmetic_side_effects,
     reason = "a build that cannot go on fails"
 )]
@@ -78,22 +79,21 @@ fn commit() -> Option<String> {
     output.status.success().then(|| commit.to_owned())
 }
 
-/// All pieces of text with the names of those that have one, in the order of their numbers.
-fn pieces() -> Vec<(String, String)> {
-    let mut pieces = Vec::new();
-    let mut add = |name: &str, text: &str| pieces.push((name.to_owned(), text.to_owned()));
-    // Those that the code names most often come first: small numbers make short instructions.
+/// All lines of text with the names of those that have one, in the order of their numbers.
+fn lines() -> Vec<(String, String)> {
+    let mut lines = Vec::new();
+    let mut add = |name: &str, text: &str| lines.push((name.to_owned(), text.to_owned()));
     for (name, text) in prose::WORDS {
         add(name, text);
     }
     for (index, template) in prose::TEMPLATES.iter().enumerate() {
-        let (event, words) = template.split_once('|').expect("an event and words");
-        add(if index == 0 { "MESSAGE" } else { "" }, event);
-        add("", words);
+        add(if index == 0 { "MESSAGE" } else { "" }, template);
     }
-    for (index, (_, error, meaning)) in prose::ERRORS.iter().enumerate() {
-        add(if index == 0 { "ERROR" } else { "" }, error);
-        add("", meaning);
+    let (last, _) = prose::ERRORS[prose::ERRORS.len() - 1];
+    for number in 0..=last {
+        let listed = prose::ERRORS.iter().find(|(listed, _)| *listed == number);
+        let name = if number == 0 { "ERROR" } else { "" };
+        add(name, listed.map_or("", |(_, error)| error));
     }
     let version = std::env::var("CARGO_PKG_VERSION").expect("cargo sets it");
     let commit = commit().map_or(String::new(), |commit| format!(" - git.{commit}"));
@@ -109,69 +109,144 @@ fn pieces() -> Vec<(String, String)> {
         }
         add("", "");
     }
-    pieces
+    lines
 }
 
-/// Packs the texts by byte pair encoding: again and again, the most frequent pair of bytes is replaced
-/// by a byte that no text has. The characters that structure the texts are left alone, so that packed
-/// text can be taken apart without unpacking it.
+/// The source of `packed`: the packed texts, and the names of the lines.
 fn packed() -> String {
-    let pieces = pieces();
     let mut source = String::from("impl Piece {\n");
-    let mut texts = Vec::new();
-    for (index, (name, text)) in pieces.iter().enumerate() {
+    let mut text = String::new();
+    for (index, (name, line)) in lines().iter().enumerate() {
         if !name.is_empty() {
-            let shown = text.escape_debug();
+            let shown = line.escape_debug();
             writeln!(
                 source,
                 "/// `{shown}`\npub const {name}: Self = Self({index});"
             )
             .expect("memory suffices");
         }
-        texts.extend(text.bytes().chain([0]));
+        text += line;
+        text.push('\n');
     }
-    let mut pairs = vec![[0; 2]; 161];
-    for (place, code) in pairs.iter_mut().zip((127..=255).chain(0..32)) {
-        // A null byte ends a piece.
-        if code == 0 {
-            continue;
-        }
-        let mut counts = std::collections::BTreeMap::<[u8; 2], usize>::new();
-        for pair in texts
-            .windows(2)
-            .filter_map(<[u8]>::first_chunk)
-            .filter(|pair| !pair.iter().any(|byte| b"\0{}".contains(byte)))
-        {
-            *counts.entry(*pair).or_default() += 1;
-        }
-        let (pair, _) = counts
-            .into_iter()
-            .max_by_key(|(_, count)| *count)
-            .expect("the texts are not empty");
-        *place = pair;
-        let mut packed = Vec::new();
-        let mut rest = &texts[..];
-        while let Some((first, after)) = rest.split_first() {
-            let packed_pair = rest.strip_prefix(&pair);
-            packed.push(if packed_pair.is_some() { code } else { *first });
-            rest = packed_pair.unwrap_or(after);
-        }
-        texts = packed;
-    }
-    let errors: Vec<u8> = prose::ERRORS.iter().map(|(number, ..)| *number).collect();
+    let packed = pack(text.as_bytes());
     write!(
         source,
         "}}\n\
-        /// What bytes outside of printable ASCII stand for, from 127 on.\n\
-        pub static PAIRS: [[u8; 2]; {}] = {pairs:?};\n\
-        /// All pieces, packed.\n\
-        pub static TEXTS: [u8; {}] = {texts:?};\n\
-        /// The numbers of the errors that have names.\n\
-        pub static ERRORS: [u8; {}] = {errors:?};\n",
-        pairs.len(),
-        texts.len(),
-        errors.len(),
+        /// How long all texts are.\n\
+        pub const LENGTH: usize = {};\n\
+        /// All texts, packed.\n\
+        pub static PACKED: [u8; {}] = {packed:?};\n\
+        /// The highest number of an error that has a name.\n\
+        pub const ERRORS: u32 = {};\n",
+        text.len(),
+        packed.len(),
+        prose::ERRORS[prose::ERRORS.len() - 1].0,
     )
     .expect("memory suffices");
     source
+}
+
+/// The bits of packed texts, the lowest one of each byte first.
+#[derive(Default)]
+struct Bits(Vec<bool>);
+
+impl Bits {
+    /// Appends a number of at least 1 << `plain` without its highest bit: the next `plain` ones, then each further
+    /// one behind a bit that says that there is one.
+    fn number(&mut self, number: usize, plain: u32) {
+        let length = number.ilog2();
+        for index in (0..length).rev() {
+            if index + plain < length {
+                self.0.push(true);
+            }
+            self.0.push(number >> index & 1 == 1);
+        }
+        self.0.push(false);
+    }
+
+    /// A byte that is said: 64 to 191. Those with the most letters take the fewest bits.
+    fn byte(&mut self, byte: u8) {
+        self.number(64 + usize::from(byte ^ 0x40), 6);
+    }
+
+    /// Bytes that stand in the text before: how far before, and how many.
+    fn copy(&mut self, distance: usize, count: usize) {
+        self.number(191 + distance, 6);
+        self.number(count - 1, 0);
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        let byte = |bits: &[bool]| {
+            bits.iter()
+                .rev()
+                .fold(0, |byte, bit| byte << 1 | u8::from(*bit))
+        };
+        self.0.chunks(8).map(byte).collect()
+    }
+}
+
+/// Packs a text as a sequence of bytes and of copies of what came before (LZ77), the shortest there is.
+fn pack(text: &[u8]) -> Vec<u8> {
+    /// How a place is reached with the fewest bits: from where, and how far before the copied bytes stand.
+    #[derive(Clone, Copy)]
+    struct Way {
+        bits: usize,
+        from: usize,
+        distance: usize,
+    }
+    let cost = |write: &dyn Fn(&mut Bits)| {
+        let mut bits = Bits::default();
+        write(&mut bits);
+        bits.0.len()
+    };
+    let mut ways = vec![
+        Way {
+            bits: usize::MAX,
+            from: 0,
+            distance: 0
+        };
+        text.len() + 1
+    ];
+    ways[0].bits = 0;
+    for from in 0..text.len() {
+        let mut reach = |to: usize, distance, bits| {
+            let bits = ways[from].bits + bits;
+            if bits < ways[to].bits {
+                ways[to] = Way {
+                    bits,
+                    from,
+                    distance,
+                };
+            }
+        };
+        reach(from + 1, 0, cost(&|bits| bits.byte(text[from])));
+        // Of all that is copied, the nearest takes the fewest bits.
+        let mut longest = 1;
+        for distance in 1..=from {
+            let pairs = text[from..].iter().zip(&text[from - distance..]);
+            let count = pairs.take_while(|(left, right)| left == right).count();
+            for count in longest + 1..=count {
+                reach(
+                    from + count,
+                    distance,
+                    cost(&|bits| bits.copy(distance, count)),
+                );
+            }
+            longest = longest.max(count);
+        }
+    }
+    let mut steps = Vec::new();
+    let mut to = text.len();
+    while to > 0 {
+        steps.push((to, ways[to]));
+        to = ways[to].from;
+    }
+    let mut bits = Bits::default();
+    for (to, Way { from, distance, .. }) in steps.into_iter().rev() {
+        match distance {
+            0 => bits.byte(text[from]),
+            _ => bits.copy(distance, to - from),
+        }
+    }
+    bits.bytes()
 }

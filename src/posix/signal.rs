@@ -99,18 +99,6 @@ impl Signal {
         Self::new(u8::try_from(number?).ok()?)
     }
 
-    /// Appends the name as people write it: `SIGTERM`, `SIGRTMIN+3`, or `SIG32` where there is none.
-    #[inline(never)]
-    pub fn append_name(self, text: &mut Text<'_>) {
-        text.push_bytes(b"SIG");
-        let index = self.number().min(RTMIN).wrapping_sub(1);
-        text.push_bytes(nth(&NAMES, b' ', index));
-        if let Some(offset) = self.number().checked_sub(RTMIN) {
-            text.push(b'+');
-            text.push_decimal(offset.into());
-        }
-    }
-
     /// Whether this signal is how a terminal stops a process.
     #[must_use]
     pub const fn is_terminal_stop(self) -> bool {
@@ -121,6 +109,18 @@ impl Signal {
     #[must_use]
     pub const fn is_stop(self) -> bool {
         matches!(self, Self::TERM | Self::INT | Self::QUIT)
+    }
+}
+
+/// Appends the name of the signal with this number as people write it: `SIGTERM`, `SIGRTMIN+3`, or `SIG32` where
+/// there is none.
+#[inline(never)]
+pub fn append_name(number: u8, text: &mut Text<'_>) {
+    text.push_bytes(b"SIG");
+    text.push_bytes(nth(&NAMES, b' ', number.min(RTMIN).wrapping_sub(1)));
+    if let Some(offset) = number.checked_sub(RTMIN) {
+        text.push(b'+');
+        text.push_decimal(offset.into());
     }
 }
 
@@ -220,7 +220,7 @@ mod tests {
     fn name(signal: Signal) -> String {
         let mut buffer = [0; 32];
         let text = &mut Text::new(&mut buffer);
-        signal.append_name(text);
+        append_name(signal.number(), text);
         String::from_utf8(text.as_bytes().to_vec()).unwrap()
     }
 

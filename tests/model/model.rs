@@ -2,12 +2,12 @@
 //! with a heap, with `std`, and without a look at how the init does it. The property tests and the fuzz
 //! targets hold the init's readers against it.
 
-use pidling::messages::{Format, LINE_LIMIT, Level, Log, Message, Outlet};
+use pidling::messages::{Format, LINE_LIMIT, Level, Log, Message, Outlet, Value};
 use pidling::options::{Leads, Name, Options, Reader, Target, Task};
-use pidling::packed::Piece;
+use pidling::packed::{self, Piece};
 use pidling::posix::duration::Milliseconds;
 use pidling::posix::pid::Pid;
-use pidling::posix::signal::Signal;
+use pidling::posix::signal::{Signal, append_name};
 use pidling::proc_files::{ProcessStat, take_process_id, value};
 use pidling::text::Text;
 
@@ -424,10 +424,9 @@ pub fn check_options(arguments: &[Vec<u8>], environment: &[Vec<u8>]) {
             if let Some(word) = word {
                 assert_eq!(error.word, word);
                 if !matches!(message, Message::NotAnOption | Message::UnwantedCommand) {
-                    let mut buffer = [0; LINE_LIMIT];
-                    let text = &mut Text::new(&mut buffer);
-                    let name = error.option(text);
-                    let name = name.strip_prefix(b"--");
+                    let line = text_of(error.option);
+                    let name = line[6..].split(|byte| *byte == b' ').next();
+                    let name = name.and_then(|name| name.strip_prefix(b"--"));
                     let known = name.is_some_and(|name| {
                         OPTIONS.iter().any(|option| option.1.as_bytes() == name)
                     });
@@ -440,10 +439,9 @@ pub fn check_options(arguments: &[Vec<u8>], environment: &[Vec<u8>]) {
 
 /// The bytes of a piece of our own texts.
 fn text_of(piece: Piece) -> Vec<u8> {
-    let mut buffer = [0; LINE_LIMIT];
-    let text = &mut Text::new(&mut buffer);
-    text.push_piece(piece);
-    text.as_bytes().to_vec()
+    let mut texts = [0; packed::LENGTH];
+    packed::unpack(&mut texts);
+    piece.of(&texts).to_vec()
 }
 
 /// What the kernel writes to `/proc/PID/stat`.
@@ -593,11 +591,11 @@ pub fn check_log(word: &[u8], errno: i32, drops: u8, time: (u32, u32)) {
         let mut log = Log::<Kept>::new(Level::Debug, format, &mut buffer);
         TAKES.set(false);
         for _ in 0..drops {
-            log.say(Message::Paused).end();
+            log.say(Message::Paused, Value::NONE, Value::NONE);
         }
         TAKES.set(true);
         let errno = pidling::posix::errno::Errno::new(errno).unwrap();
-        log.say(Message::ExecFailed).bytes(word).error(errno).end();
+        log.say_word(Message::ExecFailed, word, errno.into(), Value::NONE);
         let lines = WRITTEN.take();
         let [line] = &lines[..] else {
             panic!("{} lines", lines.len())
@@ -667,7 +665,7 @@ pub fn check_values(text: &[u8]) {
     if let Some(signal) = Signal::parse(text) {
         let mut buffer = [0; 16];
         let name = &mut Text::new(&mut buffer);
-        signal.append_name(name);
+        append_name(signal.number(), name);
         assert_eq!(Signal::parse(name.as_bytes()), Some(signal));
     }
 }
