@@ -20,16 +20,17 @@ pub fn run(arguments: &Vector, environment: &Vector) -> u8 {
     // The first system call of all: a signal that comes from here on waits (contract 1.1).
     let mask = sys::set_signal_mask(SignalSet::ALL);
 
-    let mut options = Options::new(arguments.word(0));
-    let command = read_options(&mut options, arguments, environment);
+    let mut reader = Reader::new(|index| arguments.get(index));
+    // What is wrong is noted in the reader.
+    let _ = reader.read(environment.iter());
+    let (options, error) = (&reader.options, &reader.error);
     let mut buffer = [0; LINE_LIMIT];
     let log = &mut Log::new(options.level, options.format, &mut buffer);
-    let command = match command {
-        Ok(command) => command,
-        Err(error) => return refuse(log, &error),
-    };
-    if matches!(options.task, Task::Help | Task::Version | Task::License) {
-        return print(log, options.task, options.name);
+    if let Some(message) = error.message {
+        return refuse(log, message, error);
+    }
+    if options.asks_for_output() {
+        return print(log, options);
     }
 
     let own = sys::getpid();
@@ -44,14 +45,15 @@ pub fn run(arguments: &Vector, environment: &Vector) -> u8 {
     // A pause process has none but itself.
     let mut child = own;
     let mut foreground = Foreground::default();
-    if options.task == Task::Pause {
+    if options.task() == Task::Pause {
         log.say(Message::Paused).end();
     } else {
+        let command = reader.last;
         let word = arguments.word(command);
         let mut plan = Plan {
             inherited: Inherited { mask, sigchld },
-            leads: options.leads,
-            terminal: match options.leads {
+            leads: options.leads(),
+            terminal: match options.leads() {
                 Leads::Group => foreground.before_group(),
                 Leads::Session => Foreground::before_session(),
             },
@@ -66,40 +68,21 @@ pub fn run(arguments: &Vector, environment: &Vector) -> u8 {
         // Where standard error was closed, the terminal may have got its number.
         drop(plan);
         if let Some(error) = failure {
-            return report(log, &options, word, error);
+            return report(log, options, word, error);
         }
         log.say(Message::Started).bytes(word).pid(child).end();
     }
 
     // ---- The line of no return: from here, nothing but a step of the supervisor ends the init. ----
-    EventLoop::new(&options, own, child, foreground, log).run(missed)
-}
-
-/// Reads all options and returns the index of the command, which is of no use where there is none.
-#[inline(never)]
-fn read_options<'a>(
-    options: &mut Options,
-    arguments: &'a Vector,
-    environment: &'a Vector,
-) -> Result<usize, UsageError<'a>> {
-    let mut last = 0_usize;
-    let words = core::iter::from_fn(|| {
-        last = last.wrapping_add(1);
-        arguments.get(last)
-    });
-    let mut reader = Reader::new(options);
-    match reader.read(words, environment.iter()) {
-        Some(()) => Ok(last),
-        None => Err(reader.error),
-    }
+    EventLoop::new(options, own, child, foreground, log).run(missed)
 }
 
 /// Says what is wrong with a word.
 #[inline(never)]
-fn refuse(log: &mut Log<'_>, error: &UsageError<'_>) -> u8 {
+fn refuse(log: &mut Log<'_>, message: Message, error: &UsageError<'_>) -> u8 {
     let mut buffer = [0; options::LINE_LIMIT];
     let text = &mut Text::new(&mut buffer);
-    let log = log.say(error.message).words(error.source).bytes(error.word);
+    let log = log.say(message).words(error.source).bytes(error.word);
     log.bytes(error.option(text)).words(error.expected()).end();
     CANNOT_START
 }
@@ -136,10 +119,10 @@ fn report(log: &mut Log<'_>, options: &Options, command: &[u8], error: StartErro
 
 /// Prints what was asked for to standard output (contract 8.1).
 #[inline(never)]
-fn print(log: &mut Log<'_>, task: Task, name: Name) -> u8 {
-    let mut line = match task {
+fn print(log: &mut Log<'_>, options: &Options) -> u8 {
+    let mut line = match options.task() {
         Task::License => Piece::LICENSE,
-        Task::Version if name == Name::Tini => Piece::VERSION_AS_TINI,
+        Task::Version if options.name() == Name::Tini => Piece::VERSION_AS_TINI,
         Task::Version => Piece::VERSION,
         Task::Help | Task::Run | Task::Pause => Piece::HELP,
     };

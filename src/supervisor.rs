@@ -184,7 +184,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
             if self.began.is_none() {
                 let now = self.steps.now();
                 self.began = Some(now);
-                if let Some(grace) = self.options.grace_period {
+                if let Some(grace) = self.options.grace_period() {
                     self.kill_at = now.after(grace);
                 }
                 let delay = self.options.stop_delay;
@@ -198,7 +198,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
             self.release();
         }
         self.forward(forwarded, received);
-        if self.options.name == Name::DumbInit && signal.is_terminal_stop() {
+        if self.options.name() == Name::DumbInit && signal.is_terminal_stop() {
             self.steps.stop_itself();
         }
     }
@@ -220,7 +220,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
         }
         self.forwarded_kill |= signal == Signal::KILL;
         self.forwarded_term |= signal == Signal::TERM;
-        self.steps.forward(self.options.target, signal, received);
+        self.steps.forward(self.options.target(), signal, received);
     }
 
     /// A child changed state: it is dead and was reaped, or it was stopped.
@@ -238,7 +238,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
             WaitStatus::Killed(signal) => signal.wrapping_add(128),
         };
         if !is_main {
-            return self.steps.reaped(pid, self.options.warn_on_reap);
+            return self.steps.reaped(pid, self.options.warn_on_reap());
         }
         if status == WaitStatus::Killed(Signal::KILL.number()) {
             self.killer = Some(if self.killed_since.is_some() {
@@ -258,10 +258,10 @@ impl<'a, S: Steps> Supervisor<'a, S> {
         if !self.options.remapped.contains(code) {
             self.status = code;
         }
-        let group = self.options.target == Target::Group;
-        if !self.options.wait_all {
+        let group = self.options.target() == Target::Group;
+        if !self.options.wait_all() {
             if group
-                && self.options.name == Name::DumbInit
+                && self.options.name() == Name::DumbInit
                 && let Some(signal) = self.options.rewrites.apply(Signal::TERM)
             {
                 self.steps.signal_group(signal);
@@ -275,7 +275,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
             return self.kill_again(now);
         }
         if self.kill_at == NEVER {
-            self.kill_at = now.after(self.options.grace_period.unwrap_or(REST_GRACE));
+            self.kill_at = now.after(self.options.grace_period().unwrap_or(REST_GRACE));
         }
         self.steps.terminate_rest(group && self.forwarded_term);
     }
@@ -306,7 +306,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
             self.kill_at = now.after(KILL_AGAIN);
             if !self.waits_for_rest() {
                 let signal = self.stop_signal.unwrap_or(Signal::TERM);
-                asked = match self.options.target {
+                asked = match self.options.target() {
                     Target::Process => Asked::Child(signal),
                     Target::Group => Asked::Group(signal),
                 };

@@ -123,13 +123,6 @@ pub fn common_start(left: &[u8], right: &[u8]) -> usize {
     pairs.take_while(|(left, right)| left == right).count()
 }
 
-/// Whether two byte strings are the same.
-#[inline(never)]
-#[must_use]
-pub fn equal(left: &[u8], right: &[u8]) -> bool {
-    left.len() == right.len() && common_start(left, right) == left.len()
-}
-
 /// What follows `prefix` in `bytes`; `None` where they do not start with it.
 #[inline(never)]
 #[must_use]

@@ -89,11 +89,12 @@ enum Did {
     End(u8, Option<Killer>, Option<u32>),
 }
 
-/// Reads the words of a command line.
-fn read(options: &mut Options, words: &[&str]) {
-    let words = words.iter().map(|word| word.as_bytes());
-    let read = Reader::new(options).read(words, std::iter::empty());
+/// Reads the words of a command line, the program's name first.
+fn read(words: &[&str]) -> Options {
+    let mut reader = Reader::new(|index| words.get(index).map(|word| word.as_bytes()));
+    let read = reader.read(std::iter::empty());
     assert!(read.is_some(), "the words are right");
+    reader.options
 }
 
 #[derive(Clone, Debug)]
@@ -200,13 +201,13 @@ struct Case {
 
 impl Case {
     fn options(self) -> Options {
-        let program: &[u8] = if self.dumb_init {
-            b"dumb-init"
+        let program = if self.dumb_init {
+            "dumb-init"
         } else {
-            b"pidling"
+            "pidling"
         };
-        let mut options = Options::new(program);
-        let mut words: Vec<String> = ["-r", "HUP:0", "-e", "137"].map(String::from).to_vec();
+        let words = [program, "-r", "HUP:0", "-e", "137"];
+        let mut words: Vec<String> = words.map(String::from).to_vec();
         words.extend(self.wait_all.then(|| "-a".into()));
         words.push(if self.group { "-g".into() } else { "-c".into() });
         words.extend(self.grace.map(|grace| format!("-t{grace}ms")));
@@ -217,8 +218,7 @@ impl Case {
             "command".into()
         });
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        read(&mut options, &words);
-        options
+        read(&words)
     }
 
     fn asked(self, signal: Signal) -> Asked {
@@ -605,8 +605,7 @@ fn dumb_init_stops_with_its_children() {
         dumb_init: true,
         pause: false,
     };
-    let mut options = Options::new(b"dumb-init");
-    read(&mut options, &["command"]);
+    let options = read(&["dumb-init", "command"]);
     let mut supervisor = Supervisor::new(&options, Pid::new(CHILD), Recorder::at(1));
     for signal in [Signal::TSTP, Signal::TTIN, Signal::TTOU] {
         supervisor.received(&Received::from_nobody(signal));
@@ -617,8 +616,8 @@ fn dumb_init_stops_with_its_children() {
 
 #[test]
 fn a_rewrite_decides_what_stops() {
-    let mut options = Options::new(b"pidling");
     let words = [
+        "pidling",
         "-r",
         "TERM:QUIT",
         "-r",
@@ -629,7 +628,7 @@ fn a_rewrite_decides_what_stops() {
         "USR2:KILL",
         "command",
     ];
-    read(&mut options, &words);
+    let options = read(&words);
     for (signal, begins, forwarded) in
         [(15, true, 3), (2, false, 10), (1, true, 15), (12, false, 9)]
     {

@@ -365,17 +365,17 @@ impl Asked {
         let number = |signal: Signal| signal.number();
         let signals = (1..=64).map(|number| Signal::new(number).unwrap());
         Self {
-            name: options.name,
-            task: options.task,
-            target: options.target,
-            leads: options.leads,
-            wait_all: options.wait_all,
-            warn_on_reap: options.warn_on_reap,
+            name: options.name(),
+            task: options.task(),
+            target: options.target(),
+            leads: options.leads(),
+            wait_all: options.wait_all(),
+            warn_on_reap: options.warn_on_reap(),
             level: options.level,
             format: options.format,
             parent_death_signal: options.parent_death_signal.map(number),
             stop_delay: options.stop_delay.0,
-            grace_period: options.grace_period.map(|Milliseconds(length)| length),
+            grace_period: options.grace_period().map(|Milliseconds(length)| length),
             rewrites: signals
                 .map(|signal| options.rewrites.apply(signal).map_or(0, number))
                 .collect(),
@@ -394,23 +394,18 @@ pub fn check_options(arguments: &[Vec<u8>], environment: &[Vec<u8>]) {
     asked.remapped.sort_unstable();
     asked.remapped.dedup();
 
-    let mut options = Options::new(program);
-    let mut last = 0;
-    let words = std::iter::from_fn(|| {
-        last += 1;
-        arguments.get(last).map(|word| &word[..])
-    });
-    let mut reader = Reader::new(&mut options);
+    let mut reader = Reader::new(|index| arguments.get(index).map(|word: &Vec<u8>| &word[..]));
     let is_read = reader
-        .read(words, environment.iter().map(|entry| &entry[..]))
+        .read(environment.iter().map(|entry| &entry[..]))
         .is_some();
     let error = reader.error;
     match expected {
         Ok(command) => {
             assert!(is_read, "{error:?}");
-            assert_eq!(Asked::of(&options), asked);
+            assert_eq!(error.message, None);
+            assert_eq!(Asked::of(&reader.options), asked);
             if let Some(command) = command {
-                assert_eq!(last, command);
+                assert_eq!(reader.last, command);
             }
         }
         Err(Refused {
@@ -419,7 +414,7 @@ pub fn check_options(arguments: &[Vec<u8>], environment: &[Vec<u8>]) {
             word,
         }) => {
             assert!(!is_read, "expected {message:?} of {word:?} in {source}");
-            assert_eq!(error.message, message);
+            assert_eq!(error.message, Some(message));
             assert_eq!(text_of(error.source), source.as_bytes());
             if let Some(word) = word {
                 assert_eq!(error.word, word);
