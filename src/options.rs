@@ -333,12 +333,25 @@ impl<'a, A: Fn(usize) -> Option<&'a [u8]>> Reader<'a, A> {
     /// Returns `None` at the first word that is no option, has a missing or a bad value, or for want of a
     /// command; then the error says why.
     #[inline(never)]
-    pub fn read(&mut self, environment: impl Iterator<Item = &'a [u8]>) -> Option<()> {
-        let mut program = (self.arguments)(0).unwrap_or_default();
-        while take_until(&mut program, b'/').is_some() {}
-        self.look_up(program, NAMES)?;
-        for entry in environment {
-            self.look_up(entry, VARIABLES)?;
+    pub fn read(&mut self, mut environment: impl Iterator<Item = &'a [u8]>) -> Option<()> {
+        let mut word = (self.arguments)(0).unwrap_or_default();
+        while take_until(&mut word, b'/').is_some() {}
+        let mut table = NAMES;
+        loop {
+            let mut entries = table;
+            while let Some([number, beginning @ ..]) = take_until(&mut entries, b'\n') {
+                if let Some(value) = after_prefix(word, beginning)
+                    && (value.is_empty() || *number >= PREFIXES)
+                {
+                    self.error.number = *number;
+                    self.error.word = value;
+                    self.apply()?;
+                }
+            }
+            let Some(entry) = environment.next() else {
+                break;
+            };
+            (word, table) = (entry, VARIABLES);
         }
         self.error.source = Piece::PIDLING_OPTIONS;
         let mut letters = &b""[..];
@@ -381,9 +394,9 @@ impl<'a, A: Fn(usize) -> Option<&'a [u8]>> Reader<'a, A> {
         }
         if (self.options.name(), self.options.leads()) == (Name::DumbInit, Leads::Session) {
             for signal in [Signal::TSTP, Signal::TTIN, Signal::TTOU] {
-                let rewrites = &mut self.options.rewrites;
-                if rewrites.apply(signal) == Some(signal) {
-                    rewrites.set(signal, Some(Signal::STOP));
+                let number = signal.number();
+                if let Some(change @ 0) = self.options.rewrites.0.get_mut(usize::from(number)) {
+                    *change = number ^ Signal::STOP.number();
                 }
             }
         }
@@ -395,21 +408,6 @@ impl<'a, A: Fn(usize) -> Option<&'a [u8]>> Reader<'a, A> {
     fn fail<T>(&mut self, message: Message) -> Option<T> {
         self.error.message = Some(message);
         None
-    }
-
-    /// Carries out what `word` stands for in a table like [`VARIABLES`], if it is there.
-    #[inline(never)]
-    fn look_up(&mut self, word: &'a [u8], mut table: &[u8]) -> Option<()> {
-        while let Some([number, beginning @ ..]) = take_until(&mut table, b'\n') {
-            if let Some(value) = after_prefix(word, beginning)
-                && (value.is_empty() || *number >= PREFIXES)
-            {
-                self.error.number = *number;
-                self.error.word = value;
-                return self.apply();
-            }
-        }
-        Some(())
     }
 
     /// Takes the next word from where words are read, and notes it.
