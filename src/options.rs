@@ -123,11 +123,28 @@ impl Rewrites {
         Signal::new(number ^ change.unwrap_or(&0))
     }
 
-    fn set(&mut self, signal: Signal, to: Option<Signal>) {
+    /// Has the signal forwarded as STOP unless it is rewritten already.
+    fn stop_for(&mut self, signal: Signal) {
         let number = signal.number();
-        if let Some(change) = self.0.get_mut(usize::from(number)) {
-            *change = number ^ to.map_or(0, Signal::number);
+        if let Some(change @ 0) = self.0.get_mut(usize::from(number)) {
+            *change = number ^ Signal::STOP.number();
         }
+    }
+
+    /// Reads a rewrite; `None` if it is none.
+    #[inline(never)]
+    fn parse(mut to: &[u8], rewrites: &mut Self) -> Option<()> {
+        let from = Signal::parse(take_until(&mut to, b':')?)?;
+        let to = if to == b"0" {
+            0
+        } else {
+            Signal::parse(to)?.number()
+        };
+        if matches!(from, Signal::KILL | Signal::STOP | Signal::CHLD) {
+            return None;
+        }
+        *rewrites.0.get_mut(usize::from(from.number()))? = from.number() ^ to;
+        Some(())
     }
 }
 
@@ -354,7 +371,7 @@ impl<'a, A: Fn(usize) -> Option<&'a [u8]>> Reader<'a, A> {
             (word, table) = (entry, VARIABLES);
         }
         self.error.source = Piece::PIDLING_OPTIONS;
-        let mut letters = &b""[..];
+        let mut letters = word.get(..0)?;
         let has_command = loop {
             if self.options.asks_for_output() {
                 self.error.message = None;
@@ -364,19 +381,21 @@ impl<'a, A: Fn(usize) -> Option<&'a [u8]>> Reader<'a, A> {
                 letters = self.read_option(*letter, rest)?;
                 continue;
             }
-            let mut word = self.next_word();
-            if word == Some(b"--") {
-                word = self.next_word();
-            } else if let Some([b'-', rest @ ..]) = word
-                && !rest.is_empty()
-            {
-                letters = rest;
-                continue;
+            let mut has_word = self.next_word().is_some();
+            if has_word {
+                if self.error.word == b"--" {
+                    has_word = self.next_word().is_some();
+                } else if let [b'-', rest @ ..] = self.error.word
+                    && !rest.is_empty()
+                {
+                    letters = rest;
+                    continue;
+                }
             }
             if self.error.source == Piece::COMMAND_LINE {
-                break word.is_some();
+                break has_word;
             }
-            if word.is_some() {
+            if has_word {
                 return self.fail(Message::NotAnOption);
             }
             self.error.source = Piece::COMMAND_LINE;
@@ -393,12 +412,10 @@ impl<'a, A: Fn(usize) -> Option<&'a [u8]>> Reader<'a, A> {
             return self.fail(Message::GraceTooShort);
         }
         if (self.options.name(), self.options.leads()) == (Name::DumbInit, Leads::Session) {
-            for signal in [Signal::TSTP, Signal::TTIN, Signal::TTOU] {
-                let number = signal.number();
-                if let Some(change @ 0) = self.options.rewrites.0.get_mut(usize::from(number)) {
-                    *change = number ^ Signal::STOP.number();
-                }
-            }
+            let rewrites = &mut self.options.rewrites;
+            rewrites.stop_for(Signal::TSTP);
+            rewrites.stop_for(Signal::TTIN);
+            rewrites.stop_for(Signal::TTOU);
         }
         self.error.message = None;
         Some(())
@@ -412,7 +429,7 @@ impl<'a, A: Fn(usize) -> Option<&'a [u8]>> Reader<'a, A> {
 
     /// Takes the next word from where words are read, and notes it.
     #[inline(never)]
-    fn next_word(&mut self) -> Option<&'a [u8]> {
+    fn next_word(&mut self) -> Option<()> {
         let word = if self.error.source == Piece::COMMAND_LINE {
             self.last = self.last.wrapping_add(1);
             (self.arguments)(self.last)?
@@ -429,7 +446,7 @@ impl<'a, A: Fn(usize) -> Option<&'a [u8]>> Reader<'a, A> {
             word
         };
         self.error.word = word;
-        Some(word)
+        Some(())
     }
 
     /// Reads the option of a letter with what follows it in the word. Returns the letters that are left.
@@ -443,7 +460,7 @@ impl<'a, A: Fn(usize) -> Option<&'a [u8]>> Reader<'a, A> {
         } else {
             !rest.is_empty()
         };
-        let mut letters = &b""[..];
+        let mut letters = rest.get(..0)?;
         if WITH_VALUE & bit(self.error.number) != 0 {
             if is_attached {
                 self.error.word = value;
@@ -508,7 +525,8 @@ impl<'a, A: Fn(usize) -> Option<&'a [u8]>> Reader<'a, A> {
     fn set(&mut self) -> Option<()> {
         let value = self.error.word;
         let options = &mut self.options;
-        match self.error.number {
+        let number = self.error.number;
+        match number {
             DEBUG => options.level = Level::Debug,
             DUMB_INIT => options.given |= bit(GROUP) | bit(SETSID),
             SINGLE_CHILD => options.given &= !(bit(GROUP) | bit(SETSID)),
@@ -527,19 +545,7 @@ impl<'a, A: Fn(usize) -> Option<&'a [u8]>> Reader<'a, A> {
             }
             PARENT_DEATH_SIGNAL => options.parent_death_signal = Some(Signal::parse(value)?),
             QUIET => options.level = Level::Error,
-            REWRITE => {
-                let mut to = value;
-                let from = Signal::parse(take_until(&mut to, b':')?)?;
-                let to = if to == b"0" {
-                    None
-                } else {
-                    Some(Signal::parse(to)?)
-                };
-                options.rewrites.set(from, to);
-                if matches!(from, Signal::KILL | Signal::STOP | Signal::CHLD) {
-                    return None;
-                }
-            }
+            REWRITE => Rewrites::parse(value, &mut options.rewrites)?,
             STOP_DELAY => options.stop_delay = Milliseconds::parse(value)?,
             GRACE_PERIOD => options.grace_period = Milliseconds::parse(value)?,
             VERBOSE => options.level = options.level.raised(),
@@ -549,7 +555,7 @@ impl<'a, A: Fn(usize) -> Option<&'a [u8]>> Reader<'a, A> {
             WORDS => self.variable = value,
             _ => {}
         }
-        options.given |= bit(self.error.number);
+        options.given |= bit(number);
         Some(())
     }
 }
