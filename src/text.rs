@@ -127,11 +127,27 @@ pub fn common_start(left: &[u8], right: &[u8]) -> usize {
 #[inline(never)]
 #[must_use]
 pub fn after_prefix<'a>(bytes: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
-    let same = common_start(bytes, prefix);
-    if same < prefix.len() {
-        return None;
+    after_prefix_where(bytes, prefix, 0xff)
+}
+
+/// The same where upper-case letters of `prefix` stand for lower-case ones too.
+#[inline(never)]
+#[must_use]
+pub fn after_prefix_of_any_case<'a>(bytes: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
+    after_prefix_where(bytes, prefix, 0xdf)
+}
+
+/// What follows `prefix` in `bytes`, where they may differ in bits that are neither in `exact` nor in the prefix.
+/// So they may in the case of a letter alone, as its bit, 0x20, is set in lower case, digits and signs.
+#[inline(never)]
+fn after_prefix_where<'a>(bytes: &'a [u8], prefix: &[u8], exact: u8) -> Option<&'a [u8]> {
+    let (start, rest) = bytes.split_at_checked(prefix.len())?;
+    for (byte, wanted) in start.iter().zip(prefix) {
+        if (byte ^ wanted) & (wanted | exact) != 0 {
+            return None;
+        }
     }
-    bytes.get(same..)
+    Some(rest)
 }
 
 /// Takes what comes before the first `separator` out of `bytes` and leaves what follows it there. Takes
@@ -163,10 +179,15 @@ pub fn nth(mut table: &[u8], separator: u8, mut index: u8) -> &[u8] {
 #[must_use]
 pub fn parse_decimal(text: &[u8]) -> Option<u32> {
     let mut number = 0_u32;
-    for byte in text {
+    let mut rest = text;
+    loop {
+        let (byte, more) = rest.split_first()?;
+        rest = more;
         number = number.checked_mul(10)?.checked_add(digit(*byte)?)?;
+        if rest.is_empty() {
+            return Some(number);
+        }
     }
-    (!text.is_empty()).then_some(number)
 }
 
 fn digit(byte: u8) -> Option<u32> {

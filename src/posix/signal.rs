@@ -1,6 +1,6 @@
 //! Signals: numbers, names and sets.
 
-use crate::text::{Text, after_prefix, nth, parse_decimal, take_until};
+use crate::text::{Text, after_prefix_of_any_case, nth, parse_decimal, take_until};
 use core::num::NonZero;
 
 /// A signal number from 1 to 64. 32 and 33 are ordinary numbers here: only C libraries keep them.
@@ -78,25 +78,25 @@ impl Signal {
     /// ```
     #[must_use]
     pub fn parse(text: &[u8]) -> Option<Self> {
-        let mut number = parse_decimal(text);
-        if number.is_none() {
-            let name = strip_prefix_of_any_case(text, b"SIG").unwrap_or(text);
+        let name = after_prefix_of_any_case(text, b"SIG").unwrap_or(text);
+        let (mut digits, mut first) = (text, 0);
+        if let Some(offset) = after_prefix_of_any_case(name, b"RTMIN+") {
+            (digits, first) = (offset, u32::from(RTMIN));
+        }
+        let mut number = 0;
+        if let Some(offset) = parse_decimal(digits) {
+            number = offset.checked_add(first)?;
+        } else {
             let mut names = NAMES.as_slice();
-            for candidate in 1.. {
-                let rest = strip_prefix_of_any_case(name, take_until(&mut names, b' ')?);
-                if rest.is_some_and(<[u8]>::is_empty) {
-                    number = Some(candidate);
-                    break;
-                }
-                if let Some(rest) = rest
-                    && candidate == u32::from(RTMIN)
-                {
-                    number = parse_decimal(after_prefix(rest, b"+")?)?.checked_add(candidate);
+            loop {
+                let known = take_until(&mut names, b' ')?;
+                number = number.wrapping_add(1);
+                if after_prefix_of_any_case(name, known).is_some_and(<[u8]>::is_empty) {
                     break;
                 }
             }
         }
-        Self::new(u8::try_from(number?).ok()?)
+        Self::new(u8::try_from(number).unwrap_or(0))
     }
 
     /// Appends the name as people write it: `SIGTERM`, `SIGRTMIN+3`, or `SIG32` where there is none.
@@ -124,15 +124,6 @@ impl Signal {
     }
 }
 
-/// What follows `prefix`, which is in upper case, in a text that starts with it in either case.
-fn strip_prefix_of_any_case<'a>(text: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
-    let (start, rest) = text.split_at_checked(prefix.len())?;
-    start
-        .iter()
-        .zip(prefix)
-        .all(|(byte, upper)| byte.to_ascii_uppercase() == *upper)
-        .then_some(rest)
-}
 
 /// Who sent a signal, as `siginfo_t` holds it, sigaction(2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
