@@ -55,6 +55,10 @@ const WITH_VALUE: u32 = bit(REMAP_EXIT)
     | bit(STOP_DELAY)
     | bit(GRACE_PERIOD);
 
+/// What each of them and [`VERBOSITY`] expects, as a place in [`Piece::EXPECTED`]: three bits that start at ten
+/// times its number, modulo 32. They overlap where they agree.
+const EXPECTED: u32 = 0x0440_b050;
+
 /// The option of this number in a set of options.
 const fn bit(number: u8) -> u32 {
     #[expect(clippy::as_conversions, reason = "`from` is not const")]
@@ -206,14 +210,9 @@ impl UsageError<'_> {
     /// What was expected in place of the word.
     #[must_use]
     pub fn expected(&self) -> Piece {
-        Piece::EXPECTED.plus(match self.number {
-            REMAP_EXIT => 0,
-            VERBOSITY => 1,
-            PARENT_DEATH_SIGNAL => 2,
-            REWRITE => 3,
-            STOP_DELAY | GRACE_PERIOD => 4,
-            _ => 5,
-        })
+        let shift = u32::from(self.number).wrapping_mul(10);
+        let [low, ..] = EXPECTED.wrapping_shr(shift).to_le_bytes();
+        Piece::EXPECTED.plus(low & 7)
     }
 }
 
