@@ -3,7 +3,7 @@
 use crate::event_loop::EventLoop;
 use crate::log::Log;
 use crate::messages::{LINE_LIMIT, Message};
-use crate::options::{self, Leads, Name, Options, Reader, Task, UsageError};
+use crate::options::{self, Leads, Options, Reader, UsageError};
 use crate::packed::Piece;
 use crate::posix::duration::Milliseconds;
 use crate::posix::errno::Errno;
@@ -21,16 +21,12 @@ pub fn run(arguments: &Vector, environment: &Vector) -> u8 {
     let mask = sys::set_signal_mask(SignalSet::ALL);
 
     let mut reader = Reader::new(|index| arguments.get(index));
-    // What is wrong is noted in the reader.
-    let _ = reader.read(environment.iter());
-    let (options, error) = (&reader.options, &reader.error);
+    let runs = reader.read(environment.iter()).is_some();
+    let options = &reader.options;
     let mut buffer = [0; LINE_LIMIT];
     let log = &mut Log::new(options.level, options.format, &mut buffer);
-    if let Some(message) = error.message {
-        return refuse(log, message, error);
-    }
-    if options.asks_for_output() {
-        return print(log, options);
+    if !runs {
+        return speak(log, &reader.error, &reader.options);
     }
 
     let own = sys::getpid();
@@ -45,7 +41,7 @@ pub fn run(arguments: &Vector, environment: &Vector) -> u8 {
     // A pause process has none but itself.
     let mut child = own;
     let mut foreground = Foreground::default();
-    if options.task() == Task::Pause {
+    if options.pauses() {
         log.say(Message::Paused).end();
     } else {
         let command = reader.last;
@@ -77,11 +73,19 @@ pub fn run(arguments: &Vector, environment: &Vector) -> u8 {
     EventLoop::new(options, own, child, foreground, log).run(missed)
 }
 
-/// Says what is wrong with a word.
+/// Says why there is nothing to run.
 #[inline(never)]
-fn refuse(log: &mut Log<'_>, message: Message, error: &UsageError<'_>) -> u8 {
+fn speak(log: &mut Log<'_>, error: &UsageError<'_>, options: &Options) -> u8 {
     let mut buffer = [0; options::LINE_LIMIT];
     let text = &mut Text::new(&mut buffer);
+    match error.message {
+        Some(message) => refuse(log, message, error, text),
+        None => print(log, options, text),
+    }
+}
+
+/// Says what is wrong with a word.
+fn refuse(log: &mut Log<'_>, message: Message, error: &UsageError<'_>, text: &mut Text<'_>) -> u8 {
     let log = log.say(message).words(error.source).bytes(error.word);
     log.bytes(error.option(text)).words(error.expected()).end();
     CANNOT_START
@@ -118,17 +122,10 @@ fn report(log: &mut Log<'_>, options: &Options, command: &[u8], error: StartErro
 }
 
 /// Prints what was asked for to standard output (contract 8.1).
-#[inline(never)]
-fn print(log: &mut Log<'_>, options: &Options) -> u8 {
-    let mut line = match options.task() {
-        Task::License => Piece::LICENSE,
-        Task::Version if options.name() == Name::Tini => Piece::VERSION_AS_TINI,
-        Task::Version => Piece::VERSION,
-        Task::Help | Task::Run | Task::Pause => Piece::HELP,
-    };
+fn print(log: &mut Log<'_>, options: &Options, text: &mut Text<'_>) -> u8 {
+    let mut line = options.output();
     loop {
-        let mut buffer = [0; options::LINE_LIMIT];
-        let text = &mut Text::new(&mut buffer);
+        text.clear();
         text.push_piece(line);
         if text.length() == 0 {
             return 0;
@@ -137,7 +134,12 @@ fn print(log: &mut Log<'_>, options: &Options) -> u8 {
         let mut rest = text.as_bytes();
         while !rest.is_empty() {
             match sys::write(Descriptor::OUTPUT, rest) {
-                Ok(written) => rest = rest.get(written..).unwrap_or_default(),
+                Ok(written) => {
+                    let Some(after) = rest.get(written..) else {
+                        break;
+                    };
+                    rest = after;
+                }
                 Err(Errno::EINTR) => {}
                 Err(error) => {
                     log.say(Message::OutputFailed).error(error).end();

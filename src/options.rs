@@ -79,21 +79,6 @@ pub enum Name {
     Pidling,
 }
 
-/// What there is to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Task {
-    /// Run the command, which starts with the last word that was read.
-    Run,
-    /// Reap until SIGTERM or SIGINT.
-    Pause,
-    /// Print the help.
-    Help,
-    /// Print the version.
-    Version,
-    /// Print the license.
-    License,
-}
-
 /// Who gets forwarded signals.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Target {
@@ -191,7 +176,7 @@ pub struct Options {
 pub struct UsageError<'a> {
     /// The word at fault.
     pub word: &'a [u8],
-    /// What is wrong; `None` if nothing is.
+    /// What is wrong, if something is.
     pub message: Option<Message>,
     /// Where the word was.
     pub source: Piece,
@@ -203,8 +188,7 @@ impl UsageError<'_> {
     /// The name of the option it is about, or of the nearest one, in `text`.
     pub fn option<'t>(&self, text: &'t mut Text<'_>) -> &'t [u8] {
         text.push_piece(line(self.number));
-        let mut columns = text.as_bytes().get(LETTER..).unwrap_or_default();
-        take_until(&mut columns, b' ').unwrap_or_default()
+        name_in(text.as_bytes()).unwrap_or_default()
     }
 
     /// What was expected in place of the word.
@@ -214,6 +198,12 @@ impl UsageError<'_> {
         let [low, ..] = EXPECTED.wrapping_shr(shift).to_le_bytes();
         Piece::EXPECTED.plus(low & 7)
     }
+}
+
+/// The long name in a line of `--help`.
+#[inline(never)]
+fn name_in(line: &[u8]) -> Option<&[u8]> {
+    take_until(&mut line.get(LETTER..)?, b' ')
 }
 
 /// The line of `--help` for the option of this number.
@@ -238,26 +228,30 @@ impl Options {
         }
     }
 
-    /// What to do.
-    #[must_use]
-    pub const fn task(&self) -> Task {
-        if self.has(bit(LICENSE)) {
-            Task::License
-        } else if self.has(bit(VERSION)) {
-            Task::Version
-        } else if self.has(bit(HELP)) {
-            Task::Help
-        } else if self.has(bit(PAUSE)) {
-            Task::Pause
-        } else {
-            Task::Run
-        }
-    }
-
     /// Whether there is something to print and nothing to run.
     #[must_use]
     pub const fn asks_for_output(&self) -> bool {
         self.has(bit(HELP) | bit(LICENSE) | bit(VERSION))
+    }
+
+    /// The first line of that.
+    #[must_use]
+    pub const fn output(&self) -> Piece {
+        if self.has(bit(LICENSE)) {
+            Piece::LICENSE
+        } else if self.has(bit(HELP)) {
+            Piece::HELP
+        } else if self.has(bit(TINI)) {
+            Piece::VERSION_AS_TINI
+        } else {
+            Piece::VERSION
+        }
+    }
+
+    /// Whether to reap until SIGTERM or SIGINT, with no command.
+    #[must_use]
+    pub const fn pauses(&self) -> bool {
+        self.has(bit(PAUSE))
     }
 
     /// Who gets forwarded signals.
@@ -346,8 +340,8 @@ impl<'a, A: Fn(usize) -> Option<&'a [u8]>> Reader<'a, A> {
     /// Reads the program's name, the environment's compatibility variables, then `PIDLING_OPTIONS`, then the
     /// command line; later wins (contract 1.3).
     ///
-    /// Returns `None` at the first word that is no option, has a missing or a bad value, or for want of a
-    /// command; then the error says why.
+    /// Returns `None` where there is nothing to run: at an option that asks for output, or at the first word that is
+    /// no option, has a missing or a bad value, or for want of a command; then the error says why.
     #[inline(never)]
     pub fn read(&mut self, mut environment: impl Iterator<Item = &'a [u8]>) -> Option<()> {
         let mut word = (self.arguments)(0).unwrap_or_default();
@@ -374,7 +368,7 @@ impl<'a, A: Fn(usize) -> Option<&'a [u8]>> Reader<'a, A> {
         let has_command = loop {
             if self.options.asks_for_output() {
                 self.error.message = None;
-                return Some(());
+                return None;
             }
             if let Some((letter, rest)) = letters.split_first() {
                 letters = self.read_option(*letter, rest)?;
@@ -399,7 +393,7 @@ impl<'a, A: Fn(usize) -> Option<&'a [u8]>> Reader<'a, A> {
             }
             self.error.source = Piece::COMMAND_LINE;
         };
-        if self.options.has(bit(PAUSE)) == has_command {
+        if self.options.pauses() == has_command {
             if has_command {
                 self.error.message = Some(Message::UnwantedCommand);
             }
@@ -416,7 +410,6 @@ impl<'a, A: Fn(usize) -> Option<&'a [u8]>> Reader<'a, A> {
             rewrites.stop_for(Signal::TTIN);
             rewrites.stop_for(Signal::TTOU);
         }
-        self.error.message = None;
         Some(())
     }
 
@@ -492,11 +485,9 @@ impl<'a, A: Fn(usize) -> Option<&'a [u8]>> Reader<'a, A> {
             if text.is_empty() {
                 break;
             }
-            let Some(([b' ', _, _, short, _, _], mut columns)) = text.split_first_chunk::<LETTER>()
-            else {
+            let ([b' ', _, _, short, ..], Some(name)) = (text, name_in(text)) else {
                 continue;
             };
-            let name = take_until(&mut columns, b' ')?;
             let same = common_start(name, word);
             let is_named = same == name.len() && matches!(word.get(same), None | Some(b'='));
             let alike = if is_named || (*short == letter && letter != b' ') {

@@ -124,7 +124,6 @@ impl Signal {
     }
 }
 
-
 /// Who sent a signal, as `siginfo_t` holds it, sigaction(2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
