@@ -21,7 +21,7 @@ pub fn run(arguments: &Vector, environment: &Vector) -> u8 {
     let mask = sys::set_signal_mask(SignalSet::ALL);
 
     let mut reader = Reader::new(|index| arguments.get(index));
-    let runs = reader.read(environment.iter()).is_some();
+    let runs = reader.read(|index| environment.get(index)).is_some();
     let options = &reader.options;
     let mut buffer = [0; LINE_LIMIT];
     let log = &mut Log::new(options.level, options.format, &mut buffer);

@@ -320,7 +320,7 @@ impl<'a, A: Fn(usize) -> Option<&'a [u8]>> Reader<'a, A> {
             last: 0,
             error: UsageError {
                 word: b"",
-                message: Some(Message::NoCommand),
+                message: None,
                 source: Piece::ENVIRONMENT,
                 number: 0,
             },
@@ -343,31 +343,33 @@ impl<'a, A: Fn(usize) -> Option<&'a [u8]>> Reader<'a, A> {
     /// Returns `None` where there is nothing to run: at an option that asks for output, or at the first word that is
     /// no option, has a missing or a bad value, or for want of a command; then the error says why.
     #[inline(never)]
-    pub fn read(&mut self, mut environment: impl Iterator<Item = &'a [u8]>) -> Option<()> {
+    pub fn read(&mut self, environment: impl Fn(usize) -> Option<&'a [u8]>) -> Option<()> {
         let mut word = (self.arguments)(0).unwrap_or_default();
         while take_until(&mut word, b'/').is_some() {}
+        let mut index = 0_usize;
         let mut table = NAMES;
         loop {
             let mut entries = table;
             while let Some([number, beginning @ ..]) = take_until(&mut entries, b'\n') {
-                if let Some(value) = after_prefix(word, beginning)
-                    && (value.is_empty() || *number >= PREFIXES)
-                {
+                if let Some(value) = after_prefix(word, beginning) {
+                    if !value.is_empty() && *number < PREFIXES {
+                        continue;
+                    }
                     self.error.number = *number;
                     self.error.word = value;
                     self.apply()?;
                 }
             }
-            let Some(entry) = environment.next() else {
+            let Some(entry) = environment(index) else {
                 break;
             };
+            index = index.wrapping_add(1);
             (word, table) = (entry, VARIABLES);
         }
         self.error.source = Piece::PIDLING_OPTIONS;
         let mut letters = word.get(..0)?;
         let has_command = loop {
             if self.options.asks_for_output() {
-                self.error.message = None;
                 return None;
             }
             if let Some((letter, rest)) = letters.split_first() {
@@ -375,12 +377,10 @@ impl<'a, A: Fn(usize) -> Option<&'a [u8]>> Reader<'a, A> {
                 continue;
             }
             let mut has_word = self.next_word().is_some();
-            if has_word {
-                if self.error.word == b"--" {
+            if has_word && let Some((b'-', rest)) = self.error.word.split_first() {
+                if rest == b"-" {
                     has_word = self.next_word().is_some();
-                } else if let [b'-', rest @ ..] = self.error.word
-                    && !rest.is_empty()
-                {
+                } else if !rest.is_empty() {
                     letters = rest;
                     continue;
                 }
@@ -394,10 +394,11 @@ impl<'a, A: Fn(usize) -> Option<&'a [u8]>> Reader<'a, A> {
             self.error.source = Piece::COMMAND_LINE;
         };
         if self.options.pauses() == has_command {
-            if has_command {
-                self.error.message = Some(Message::UnwantedCommand);
-            }
-            return None;
+            return self.fail(if has_command {
+                Message::UnwantedCommand
+            } else {
+                Message::NoCommand
+            });
         }
         if let Some(grace) = self.options.grace_period()
             && grace <= self.options.stop_delay
@@ -427,12 +428,18 @@ impl<'a, A: Fn(usize) -> Option<&'a [u8]>> Reader<'a, A> {
             (self.arguments)(self.last)?
         } else {
             let mut word = self.variable;
-            while let [..=b' ', rest @ ..] = word {
-                word = rest;
+            let mut length = 0_usize;
+            while let Some(byte) = word.get(length) {
+                if *byte > b' ' {
+                    length = length.wrapping_add(1);
+                } else if length > 0 {
+                    break;
+                } else {
+                    word = word.get(1..)?;
+                }
             }
-            let end = word.iter().position(|byte| *byte <= b' ');
-            (word, self.variable) = word.split_at_checked(end.unwrap_or(word.len()))?;
-            if word.is_empty() {
+            (word, self.variable) = word.split_at_checked(length)?;
+            if length == 0 {
                 return None;
             }
             word

@@ -92,7 +92,7 @@ enum Did {
 /// Reads the words of a command line, the program's name first.
 fn read(words: &[&str]) -> Options {
     let mut reader = Reader::new(|index| words.get(index).map(|word| word.as_bytes()));
-    let read = reader.read(std::iter::empty());
+    let read = reader.read(|_| None);
     assert!(read.is_some(), "the words are right");
     reader.options
 }

@@ -413,7 +413,7 @@ pub fn check_options(arguments: &[Vec<u8>], environment: &[Vec<u8>]) {
 
     let mut reader = Reader::new(|index| arguments.get(index).map(|word: &Vec<u8>| &word[..]));
     let is_read = reader
-        .read(environment.iter().map(|entry| &entry[..]))
+        .read(|index| environment.get(index).map(|entry| &entry[..]))
         .is_some();
     let error = reader.error;
     match expected {
