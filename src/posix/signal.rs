@@ -1,6 +1,6 @@
 //! Signals: numbers, names and sets.
 
-use crate::text::{Text, after_prefix_of_any_case, nth, parse_decimal, take_until};
+use crate::text::{Text, after_prefix_of_any_case, nth, parse_decimal};
 use core::num::NonZero;
 
 /// A signal number from 1 to 64. 32 and 33 are ordinary numbers here: only C libraries keep them.
@@ -83,17 +83,19 @@ impl Signal {
         if let Some(offset) = after_prefix_of_any_case(name, b"RTMIN+") {
             (digits, first) = (offset, u32::from(RTMIN));
         }
-        let mut number = 0;
+        let mut number = 1;
         if let Some(offset) = parse_decimal(digits) {
             number = offset.checked_add(first)?;
         } else {
-            let mut names = NAMES.as_slice();
             loop {
-                let known = take_until(&mut names, b' ')?;
-                number = number.wrapping_add(1);
-                if after_prefix_of_any_case(name, known).is_some_and(<[u8]>::is_empty) {
+                let known = name_of(number);
+                if known.is_empty() {
+                    return None;
+                }
+                if known.len() == name.len() && after_prefix_of_any_case(name, known).is_some() {
                     break;
                 }
+                number = number.wrapping_add(1);
             }
         }
         Self::new(u8::try_from(number).unwrap_or(0))
@@ -103,8 +105,7 @@ impl Signal {
     #[inline(never)]
     pub fn append_name(self, text: &mut Text<'_>) {
         text.push_bytes(b"SIG");
-        let index = self.number().min(RTMIN).wrapping_sub(1);
-        text.push_bytes(nth(&NAMES, b' ', index));
+        text.push_bytes(name_of(self.number().min(RTMIN).into()));
         if let Some(offset) = self.number().checked_sub(RTMIN) {
             text.push(b'+');
             text.push_decimal(offset.into());
@@ -122,6 +123,13 @@ impl Signal {
     pub const fn is_stop(self) -> bool {
         matches!(self, Self::TERM | Self::INT | Self::QUIT)
     }
+}
+
+/// The name of the signal of this number; empty past the last.
+#[inline(never)]
+fn name_of(number: u32) -> &'static [u8] {
+    let [low, ..] = number.to_le_bytes();
+    nth(&NAMES, b' ', low.wrapping_sub(1))
 }
 
 /// Who sent a signal, as `siginfo_t` holds it, sigaction(2).
