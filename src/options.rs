@@ -20,10 +20,12 @@ const VARIABLES: &[u8] =
 /// The names of other inits, in the same form.
 const NAMES: &[u8] = b"\x01dumb-init\n\x02docker-init\n\x02tini\n\x02tini-static\n\x02catatonit\n";
 
-// Each option has a number, by the place of its line in `--help`; so has what the tables above stand for.
+// The number of an option is that of its line in `--help`, whose first line is number 2. Numbers that no option's
+// line has stand for what else the tables name. All are below 32, so that a set of options is a number too.
 const DEBUG: u8 = 0;
 const DUMB_INIT: u8 = 1;
 const TINI: u8 = 2;
+/// The first line of `--help`, which is no option's.
 const USAGE: u8 = 2;
 const WAIT_ALL: u8 = 4;
 const SINGLE_CHILD: u8 = 5;
@@ -44,6 +46,7 @@ const GRACE_PERIOD: u8 = 18;
 const VERBOSE: u8 = 19;
 const VERSION: u8 = 20;
 const WARN_ON_REAP: u8 = 21;
+/// The line behind the end of `--help`, [`Piece::VERBOSITY`].
 const VERBOSITY: u8 = 25;
 const WORDS: u8 = 26;
 
@@ -55,11 +58,11 @@ const WITH_VALUE: u32 = bit(REMAP_EXIT)
     | bit(STOP_DELAY)
     | bit(GRACE_PERIOD);
 
-/// What each of them and [`VERBOSITY`] expects, as a place in [`Piece::EXPECTED`]: three bits that start at ten
-/// times its number, modulo 32. They overlap where they agree.
+/// What each of them and [`VERBOSITY`] expects, as a place in the texts from [`Piece::EXPECTED`] on: three bits that
+/// start at ten times its number, modulo 32. They overlap where they agree, and take less than a table.
 const EXPECTED: u32 = 0x0440_b050;
 
-/// The option of this number in a set of options.
+/// The set of this option alone.
 const fn bit(number: u8) -> u32 {
     #[expect(clippy::as_conversions, reason = "`from` is not const")]
     1_u32.wrapping_shl(number as u32)
@@ -153,7 +156,7 @@ impl StatusSet {
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct Options {
-    /// The options that were given.
+    /// The set of options that were given, as [`bit`] numbers them, those that `-c` undid left out.
     given: u32,
     /// What the log shows.
     pub level: Level,

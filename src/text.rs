@@ -116,7 +116,6 @@ impl<'a> Text<'a> {
 }
 
 /// How many bytes two byte strings have in common at their start.
-#[inline(never)]
 #[must_use]
 pub fn common_start(left: &[u8], right: &[u8]) -> usize {
     let pairs = left.iter().zip(right);
@@ -127,20 +126,21 @@ pub fn common_start(left: &[u8], right: &[u8]) -> usize {
 #[inline(never)]
 #[must_use]
 pub fn after_prefix<'a>(bytes: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
-    after_prefix_where(bytes, prefix, 0xff)
+    after_prefix_where(bytes, prefix, !0)
 }
 
 /// The same where upper-case letters of `prefix` stand for lower-case ones too.
 #[inline(never)]
 #[must_use]
 pub fn after_prefix_of_any_case<'a>(bytes: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
-    after_prefix_where(bytes, prefix, 0xdf)
+    after_prefix_where(bytes, prefix, !0x20)
 }
 
 /// What follows `prefix` in `bytes`, where they may differ in bits that are neither in `exact` nor in the prefix.
 /// So they may in the case of a letter alone, as its bit, 0x20, is set in lower case, digits and signs.
 #[inline(never)]
-fn after_prefix_where<'a>(bytes: &'a [u8], prefix: &[u8], exact: u8) -> Option<&'a [u8]> {
+fn after_prefix_where<'a>(bytes: &'a [u8], prefix: &[u8], exact: u32) -> Option<&'a [u8]> {
+    let [exact, ..] = exact.to_le_bytes();
     let (start, rest) = bytes.split_at_checked(prefix.len())?;
     for (byte, wanted) in start.iter().zip(prefix) {
         if (byte ^ wanted) & (wanted | exact) != 0 {
@@ -166,7 +166,7 @@ pub fn take_until<'a>(bytes: &mut &'a [u8], separator: u8) -> Option<&'a [u8]> {
 #[must_use]
 pub fn nth(mut table: &[u8], separator: u8, mut index: u8) -> &[u8] {
     loop {
-        let piece = take_until(&mut table, separator).unwrap_or_default();
+        let piece = take_until(&mut table, separator).unwrap_or(table);
         if index == 0 {
             return piece;
         }
