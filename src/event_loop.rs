@@ -23,9 +23,6 @@ const BATCH: u8 = 32;
 /// namespace, put there by setns(2): their death sends no SIGCHLD. Only while the rest is waited for.
 const LOOK_FOR_STRANGERS: Milliseconds = Milliseconds(100);
 
-/// A time that has always come.
-const EVER: Instant = Instant::new(0);
-
 /// How long to pause after an error that no kernel gives, so that it cannot take the whole processor.
 const PAUSE_AFTER_ERROR: Milliseconds = Milliseconds(100);
 
@@ -48,8 +45,6 @@ struct Actions<'a> {
     foreground: Foreground,
     /// The init, the main child, the rest and the log.
     processes: ProcessTable<'a>,
-    /// The exit status, once the init is to end.
-    status: Option<u8>,
 }
 
 impl<'a> EventLoop<'a> {
@@ -65,10 +60,9 @@ impl<'a> EventLoop<'a> {
         let actions = Actions {
             foreground,
             processes: ProcessTable { own, child, log },
-            status: None,
         };
         Self {
-            supervisor: Supervisor::new(options, (child != own).then_some(child), actions),
+            supervisor: Supervisor::new(options, child, actions),
             // They may have died before the init was there to block SIGCHLD.
             unreaped: true,
             batch: BATCH,
@@ -77,101 +71,99 @@ impl<'a> EventLoop<'a> {
         }
     }
 
-    /// Runs until the supervisor ends it, and returns the exit status. `missed` is a signal that came
-    /// before the loop could see it.
+    /// Runs until the supervisor ends the init. `missed` is a signal that came before the loop could see it.
     #[inline(never)]
-    pub fn run(&mut self, missed: Option<Signal>) -> u8 {
+    pub fn run(&mut self, missed: Option<Signal>) -> ! {
         if let Some(signal) = missed {
-            self.supervisor.received(&Received::from_nobody(signal));
+            self.supervisor.received(&mut Received::from_nobody(signal));
         }
+        // The child that the last SIGCHLD has named: the kernel finds it without a walk along all of them.
+        let mut named = None;
         loop {
-            if let Some(status) = self.supervisor.steps.status {
-                return status;
-            }
             if self.unreaped && self.batch > 0 {
-                self.reap(None);
+                self.reap(named.take());
             } else {
-                self.look();
+                named = self.look();
             }
         }
     }
 
     /// Waits for a signal, or until the supervisor wants to be woken. After a full batch of reaps it
-    /// only looks, and at all signals but SIGCHLD, of which there may be no end (contract 3.7).
-    fn look(&mut self) {
-        let (mut signals, mut timeout) = (SignalSet::ALL, None);
-        // The time that it is once the timeout is over, even where the clock cannot be read.
-        let mut then = EVER;
+    /// only looks, and at all signals but SIGCHLD, of which there may be no end (contract 3.7). Returns the
+    /// child that SIGCHLD names.
+    fn look(&mut self) -> Option<Pid> {
+        let (mut signals, mut at) = (SignalSet::ALL, self.supervisor.wake_at());
         if self.batch == 0 {
-            (signals, timeout) = (SignalSet::ALL.without(Signal::CHLD), Some(Milliseconds(0)));
-        } else if let Some(at) = self.supervisor.wake_at() {
-            let mut length = at.since(sys::monotonic());
-            // While there are strangers, the rest is waited for until a deadline.
-            if self.strangers && length > LOOK_FOR_STRANGERS {
-                length = LOOK_FOR_STRANGERS;
-            } else {
-                then = at;
-            }
-            timeout = Some(length);
+            (signals, at) = (SignalSet::ALL.without(Signal::CHLD), Instant::EVER);
         }
-        let due = match sys::wait_for_signal(signals, timeout) {
+        let mut timeout = None;
+        if at < Instant::NEVER {
+            let now = sys::monotonic();
+            // While there are strangers, the rest is waited for until a deadline.
+            if self.strangers {
+                at = at.min(now.after(LOOK_FOR_STRANGERS));
+            }
+            timeout = Some(at.since(now));
+        }
+        match sys::wait_for_signal(signals, timeout) {
             Ok(Received {
                 signal: Signal::CHLD,
                 sender,
                 ..
             }) => {
                 self.unreaped = true;
-                // The kernel finds a child that is named without a walk along all of them.
-                self.reap(Pid::new(sender.pid));
-                None
+                return Pid::new(sender.pid);
             }
-            Ok(received) => {
-                self.supervisor.received(&received);
+            Ok(mut received) => {
+                self.supervisor.received(&mut received);
                 // In a storm, one reap for each signal; in a flood, all else after each batch of signals.
                 self.batch = self.batch.max(1);
                 self.signals = self.signals.wrapping_add(1);
-                self.signals.is_multiple_of(BATCH).then_some(EVER)
+                if !self.signals.is_multiple_of(BATCH) {
+                    return None;
+                }
+                at = Instant::EVER;
             }
-            Err(Errno::EAGAIN) => Some(then),
+            // It is this time now, even where the clock cannot be read.
+            Err(Errno::EAGAIN) => {}
             Err(error) => {
+                at = Instant::EVER;
                 if error != Errno::EINTR {
                     sys::sleep(PAUSE_AFTER_ERROR);
                 }
-                Some(EVER)
             }
-        };
-        if let Some(then) = due {
-            self.batch = BATCH;
-            self.unreaped = true;
-            self.supervisor.woken(then.max(sys::monotonic()));
         }
+        self.batch = BATCH;
+        self.unreaped = true;
+        self.supervisor.woken(at.max(sys::monotonic()));
+        None
     }
 
     /// Reaps this child or any, if it is there to be reaped.
-    #[inline(never)]
     fn reap(&mut self, child: Option<Pid>) {
         let result = sys::wait(child);
         // A SIGCHLD that anybody sent counts as well: of those, too, there may be no end.
-        if child.is_some() || matches!(result, Ok((Some(_), _))) {
-            self.batch = self.batch.saturating_sub(1);
-        }
-        if let Ok((Some(pid), status)) = result {
-            return self.supervisor.changed(pid, WaitStatus::from_raw(status));
-        }
-        if let Err(error) = result
-            && error != Errno::ECHILD
-        {
-            sys::sleep(PAUSE_AFTER_ERROR);
-            self.batch = 0;
-            return;
-        }
-        self.strangers = false;
-        self.unreaped = child.is_some();
-        if !self.unreaped && self.supervisor.waits_for_rest() && result == Err(Errno::ECHILD) {
-            self.strangers = self.supervisor.steps.processes.own == Pid::INIT
-                && sys::kill(Recipient::EVERYONE, None).is_ok();
-            if !self.strangers {
-                self.supervisor.alone();
+        self.batch = self.batch.wrapping_sub(1);
+        match result {
+            Ok((Some(pid), status)) => {
+                self.supervisor.changed(pid, WaitStatus::from_raw(status));
+            }
+            Err(error) if error != Errno::ECHILD => {
+                sys::sleep(PAUSE_AFTER_ERROR);
+                self.batch = 0;
+            }
+            Ok((None, _)) | Err(_) => {
+                if child.is_none() {
+                    self.unreaped = false;
+                    self.strangers = false;
+                    if result.is_err() && self.supervisor.waits_for_rest() {
+                        self.strangers = self.supervisor.steps.processes.own == Pid::INIT
+                            && sys::kill(Recipient::EVERYONE, None).is_ok();
+                        if !self.strangers {
+                            self.supervisor.alone();
+                        }
+                    }
+                }
             }
         }
     }
@@ -199,9 +191,10 @@ impl<'a> Actions<'a> {
         self.processes.log.say(message).pid(self.processes.child)
     }
 
-    /// Writes the line of a message whose field is a length of time.
+    /// Writes the line of a message whose field is the length of time since then.
     #[inline(never)]
-    fn say_length(&mut self, message: Message, length: Milliseconds) {
+    fn say_length(&mut self, message: Message, since: Instant) {
+        let length = sys::monotonic().since(since);
         self.processes.log.say(message).duration(length).end();
     }
 
@@ -247,7 +240,8 @@ impl Steps for Actions<'_> {
     }
 
     /// No failure matters (contract 3.6).
-    fn forward(&mut self, target: Target, signal: Signal, received: &Received) {
+    fn forward(&mut self, target: Target, received: &Received) {
+        let signal = received.signal;
         let child = self.child();
         let mut message = Message::Forwarded;
         let mut result = Err(Errno::ESRCH);
@@ -308,16 +302,11 @@ impl Steps for Actions<'_> {
     }
 
     fn child_ended(&mut self, status: WaitStatus) {
-        match status {
-            WaitStatus::Killed(number) => {
-                let log = self.say_of_child(Message::ChildKilled);
-                match Signal::new(number) {
-                    Some(signal) => log.signal(signal),
-                    None => log.number(number.into()),
-                }
-            }
-            WaitStatus::Exited(code) => self.say_of_child(Message::ChildExited).number(code.into()),
-            WaitStatus::Stopped(_) | WaitStatus::Other => return,
+        match status.killed_by() {
+            Some(signal) => self.say_of_child(Message::ChildKilled).signal(signal),
+            None => self
+                .say_of_child(Message::ChildExited)
+                .number(status.exit_status().into()),
         }
         .end();
     }
@@ -336,15 +325,10 @@ impl Steps for Actions<'_> {
     }
 
     #[inline(never)]
-    fn kill_all(&mut self, asked: Asked, elapsed: Milliseconds) {
-        let (task, signal) = match asked {
-            Asked::Rest => (Task::ListAfterAll, Signal::TERM),
-            Asked::Group(signal) => (Task::ListAfterGroup, signal),
-            Asked::Child(signal) => (Task::ListAfterChild, signal),
-        };
-        self.processes.list_survivors(task, signal);
+    fn kill_all(&mut self, asked: Asked, signal: Signal, began: Instant) {
+        self.processes.list_survivors(Task::List(asked), signal);
         self.kill_again();
-        self.say_length(Message::Killed, elapsed);
+        self.say_length(Message::Killed, began);
     }
 
     #[inline(never)]
@@ -352,16 +336,16 @@ impl Steps for Actions<'_> {
         self.processes.signal(Task::Signal, Signal::KILL);
     }
 
-    fn give_up(&mut self, elapsed: Milliseconds) {
-        self.say_length(Message::Unkillable, elapsed);
+    fn give_up(&mut self, since: Instant) {
+        self.say_length(Message::Unkillable, since);
     }
 
-    fn end(&mut self, status: u8, killer: Option<Killer>, elapsed: Option<Milliseconds>) {
+    fn end(&mut self, status: u8, killer: Option<Killer>, began: Instant) {
         if let Some(killer) = killer {
             self.explain(killer);
         }
-        if let Some(elapsed) = elapsed {
-            self.say_length(Message::ShutdownTook, elapsed);
+        if began < Instant::NEVER {
+            self.say_length(Message::ShutdownTook, began);
         }
         self.processes
             .log
@@ -370,6 +354,6 @@ impl Steps for Actions<'_> {
             .end();
         let child = self.child();
         self.foreground.take_back(child);
-        self.status = Some(status);
+        sys::exit(status);
     }
 }

@@ -75,9 +75,9 @@ pub enum Leads {
 }
 
 /// Which signal each received signal is forwarded as: what its number is combined with, by an exclusive
-/// or, to get the other one's, or 0 for none.
+/// or, to get the other one's, or 0 for none. There is a place for every `u8`, so that none is out of bounds.
 #[derive(Clone, Copy, Debug)]
-pub struct Rewrites([u8; 65]);
+pub struct Rewrites([u8; 256]);
 
 impl Rewrites {
     /// What `signal` is forwarded as; `None` when it is dropped.
@@ -86,7 +86,7 @@ impl Rewrites {
     pub fn apply(&self, signal: Signal) -> Option<Signal> {
         let number = signal.number();
         let change = self.0.get(usize::from(number));
-        Signal::new(number ^ change.unwrap_or(&0))
+        Signal::from_kernel(number ^ change.unwrap_or(&0))
     }
 
     fn set(&mut self, signal: Signal, to: Option<Signal>) {
@@ -210,7 +210,7 @@ impl Options {
             level: Level::Warning,
             format: Format::Text,
             parent_death_signal: None,
-            rewrites: Rewrites([0; 65]),
+            rewrites: Rewrites([0; 256]),
             remapped: StatusSet([false; 256]),
             stop_delay: Milliseconds(0),
             grace_period: None,

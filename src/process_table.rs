@@ -8,6 +8,7 @@ use crate::posix::errno::Errno;
 use crate::posix::pid::Pid;
 use crate::posix::signal::Signal;
 use crate::proc_files::{ProcessStat, take_process_id, value};
+use crate::supervisor::Asked;
 use crate::sys::{self, Open, Recipient};
 use crate::text::{Text, parse_decimal};
 
@@ -46,18 +47,14 @@ fn read_stat(stat: &mut ProcessStat, pid: u32) {
 }
 
 /// What is done with each process of the rest and with the main child.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Task {
+    /// It is listed as a survivor of the signal, which these got.
+    List(Asked),
     /// It gets the signal.
     Signal,
     /// It gets the signal, unless it has it already as one of the main child's process group.
     SignalOutsideGroup,
-    /// It is listed as a survivor of the signal, which the main child got.
-    ListAfterChild,
-    /// It is listed as a survivor of the signal, which the main child's process group got.
-    ListAfterGroup,
-    /// It is listed as a survivor of the signal, which all got.
-    ListAfterAll,
 }
 
 /// The processes beside the init.
@@ -146,14 +143,13 @@ impl ProcessTable<'_> {
             return false;
         }
         let in_group = stat.group() == self.child.number().cast_unsigned();
-        if task <= Task::SignalOutsideGroup {
+        let Task::List(asked) = task else {
             return !(in_group && task == Task::SignalOutsideGroup)
                 && sys::kill(Recipient::process(pid), Some(signal)).is_ok();
-        }
+        };
         if count < LISTED {
-            let was_asked = task == Task::ListAfterAll
-                || pid == self.child
-                || (in_group && task == Task::ListAfterGroup);
+            let was_asked =
+                asked == Asked::Rest || pid == self.child || (in_group && asked == Asked::Group);
             self.log
                 .say(Message::Survivor)
                 .pid(pid)

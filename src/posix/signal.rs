@@ -54,6 +54,15 @@ impl Signal {
         }
     }
 
+    /// Takes a number from the kernel, which gives none but signals', or 0 for `None`.
+    #[must_use]
+    pub const fn from_kernel(number: u8) -> Option<Self> {
+        match NonZero::new(number) {
+            Some(number) => Some(Self(number)),
+            None => None,
+        }
+    }
+
     /// The signal with this number, which is one's.
     const fn known(number: u8) -> Self {
         match NonZero::new(number) {
@@ -198,6 +207,12 @@ impl SignalSet {
     #[must_use]
     pub fn only(signal: Signal) -> Self {
         Self(1_u64.wrapping_shl(u32::from(signal.number().wrapping_sub(1))))
+    }
+
+    /// This set with the signal.
+    #[must_use]
+    pub fn with(self, signal: Signal) -> Self {
+        Self(self.0 | Self::only(signal).0)
     }
 
     /// This set without the signal.
