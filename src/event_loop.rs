@@ -15,9 +15,13 @@ use crate::supervisor::{Asked, Killer, Steps, Supervisor};
 use crate::sys::{self, Recipient};
 use crate::terminal::Foreground;
 
-/// How many children are reaped between two looks at the pending signals (contract 3.7), and how many
-/// signals are received between two looks at the children and the clock.
-const BATCH: u8 = 32;
+/// How many calls reap children between two looks at the pending signals (contract 3.7): an odd number, so
+/// that making what is left of them odd as well never exceeds it.
+const BATCH: u8 = 31;
+
+/// What each received signal adds to a count that comes to 0 with every 32nd, when it is time to look at the
+/// children and the clock as well.
+const SIGNAL: u8 = 8;
 
 /// How often to ask for processes that are no descendants of PID 1 although they are in its
 /// namespace, put there by setns(2): their death sends no SIGCHLD. Only while the rest is waited for.
@@ -31,9 +35,9 @@ pub struct EventLoop<'a> {
     supervisor: Supervisor<'a, Actions<'a>>,
     /// Children may have changed state. SIGCHLDs coalesce, signal(7), so these are not only those named.
     unreaped: bool,
-    /// Reaps left until the next look at the pending signals.
+    /// Calls to reap that are left until the next look at the pending signals.
     batch: u8,
-    /// Signals received, modulo 256.
+    /// Signals received, times [`SIGNAL`], modulo 256.
     signals: u8,
     /// The init has no children, but is not alone in its namespace.
     strangers: bool,
@@ -72,26 +76,24 @@ impl<'a> EventLoop<'a> {
     }
 
     /// Runs until the supervisor ends the init. `missed` is a signal that came before the loop could see it.
-    #[inline(never)]
-    pub fn run(&mut self, missed: Option<Signal>) -> ! {
-        if let Some(signal) = missed {
-            self.supervisor.received(&mut Received::from_nobody(signal));
-        }
-        // The child that the last SIGCHLD has named: the kernel finds it without a walk along all of them.
-        let mut named = None;
+    pub fn run(&mut self, mut missed: Option<Signal>) -> ! {
         loop {
-            if self.unreaped && self.batch > 0 {
-                self.reap(named.take());
-            } else {
-                named = self.look();
+            let mut child = None;
+            if !self.unreaped || self.batch == 0 {
+                let Some(sender) = self.look(&mut missed) else {
+                    continue;
+                };
+                // The kernel finds a child that is named without a walk along all of them.
+                child = Pid::new(sender);
             }
+            self.reap(child);
         }
     }
 
     /// Waits for a signal, or until the supervisor wants to be woken. After a full batch of reaps it
     /// only looks, and at all signals but SIGCHLD, of which there may be no end (contract 3.7). Returns the
-    /// child that SIGCHLD names.
-    fn look(&mut self) -> Option<Pid> {
+    /// number of the process that SIGCHLD names, if that has come.
+    fn look(&mut self, missed: &mut Option<Signal>) -> Option<i32> {
         let (mut signals, mut at) = (SignalSet::ALL, self.supervisor.wake_at());
         if self.batch == 0 {
             (signals, at) = (SignalSet::ALL.without(Signal::CHLD), Instant::EVER);
@@ -103,23 +105,27 @@ impl<'a> EventLoop<'a> {
             if self.strangers {
                 at = at.min(now.after(LOOK_FOR_STRANGERS));
             }
-            timeout = Some(at.since(now));
+            timeout = Some(at.until(now));
         }
-        match sys::wait_for_signal(signals, timeout) {
+        let mut result = match missed.take() {
+            None => sys::wait_for_signal(signals, timeout),
+            Some(signal) => Ok(Received::from_nobody(signal)),
+        };
+        match &mut result {
             Ok(Received {
                 signal: Signal::CHLD,
                 sender,
                 ..
             }) => {
                 self.unreaped = true;
-                return Pid::new(sender.pid);
+                return Some(sender.pid);
             }
-            Ok(mut received) => {
-                self.supervisor.received(&mut received);
+            Ok(received) => {
+                self.supervisor.received(received);
                 // In a storm, one reap for each signal; in a flood, all else after each batch of signals.
-                self.batch = self.batch.max(1);
-                self.signals = self.signals.wrapping_add(1);
-                if !self.signals.is_multiple_of(BATCH) {
+                self.batch |= 1;
+                self.signals = self.signals.wrapping_add(SIGNAL);
+                if self.signals != 0 {
                     return None;
                 }
                 at = Instant::EVER;
@@ -128,7 +134,7 @@ impl<'a> EventLoop<'a> {
             Err(Errno::EAGAIN) => {}
             Err(error) => {
                 at = Instant::EVER;
-                if error != Errno::EINTR {
+                if *error != Errno::EINTR {
                     sys::sleep(PAUSE_AFTER_ERROR);
                 }
             }
@@ -142,7 +148,7 @@ impl<'a> EventLoop<'a> {
     /// Reaps this child or any, if it is there to be reaped.
     fn reap(&mut self, child: Option<Pid>) {
         let result = sys::wait(child);
-        // A SIGCHLD that anybody sent counts as well: of those, too, there may be no end.
+        // One for a SIGCHLD that anybody sent counts as well: of those, too, there may be no end.
         self.batch = self.batch.wrapping_sub(1);
         match result {
             Ok((Some(pid), status)) => {

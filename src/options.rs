@@ -81,7 +81,6 @@ pub struct Rewrites([u8; 256]);
 
 impl Rewrites {
     /// What `signal` is forwarded as; `None` when it is dropped.
-    #[inline(never)]
     #[must_use]
     pub fn apply(&self, signal: Signal) -> Option<Signal> {
         let number = signal.number();

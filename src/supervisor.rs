@@ -134,7 +134,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
         self.release_at.min(self.kill_at)
     }
 
-    /// Whether the init only waits for the rest, so that [`Self::alone`] is news.
+    /// Whether the init only waits for the rest, so that [`Self::alone`] is to be called.
     #[must_use]
     pub fn waits_for_rest(&self) -> bool {
         self.main_child.is_none()
@@ -215,6 +215,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
         if !is_main {
             return self.steps.reaped(pid, self.options.warn_on_reap);
         }
+        self.status = status.exit_status();
         if status.killed_by() == Some(Signal::KILL) {
             self.killer = Some(if self.killed_since < Instant::NEVER {
                 Killer::Deadline
@@ -231,9 +232,8 @@ impl<'a, S: Steps> Supervisor<'a, S> {
         }
         self.steps.child_ended(status);
         self.main_child = None;
-        let code = status.exit_status();
-        if !self.options.remapped.contains(code) {
-            self.status = code;
+        if self.options.remapped.contains(self.status) {
+            self.status = 0;
         }
         let group = self.options.target == Target::Group;
         if !self.options.wait_all {
@@ -246,10 +246,14 @@ impl<'a, S: Steps> Supervisor<'a, S> {
             return self.end();
         }
         let now = self.steps.now();
-        self.began = self.began.min(now);
+        if self.began == Instant::NEVER {
+            self.began = now;
+        }
         if self.killed_since < Instant::NEVER {
+            // The rest gets it again at once, and is given the full time from now on.
             self.killed_since = now;
-            return self.kill_again(now);
+            self.kill_at = now;
+            return;
         }
         if self.kill_at == Instant::NEVER {
             self.kill_at = now.after(self.options.grace_period.unwrap_or(REST_GRACE));
@@ -258,16 +262,9 @@ impl<'a, S: Steps> Supervisor<'a, S> {
             .terminate_rest(group && self.forwarded.contains(Signal::TERM));
     }
 
-    fn kill_again(&mut self, now: Instant) {
-        self.kill_at = now.after(KILL_AGAIN);
-        self.steps.kill_again();
-    }
-
-    /// Nobody is left beside the init.
+    /// While the rest is waited for: nobody is left beside the init.
     pub fn alone(&mut self) {
-        if self.waits_for_rest() {
-            self.end();
-        }
+        self.end();
     }
 
     /// It is now this time, and what [`Self::wake_at`] asked for may have come.
@@ -278,10 +275,10 @@ impl<'a, S: Steps> Supervisor<'a, S> {
         if self.kill_at > now {
             return;
         }
+        self.kill_at = now.after(KILL_AGAIN);
         if self.killed_since == Instant::NEVER {
             self.killed_since = now;
             let (mut asked, mut signal) = (Asked::Rest, Signal::TERM);
-            self.kill_at = now.after(KILL_AGAIN);
             if !self.waits_for_rest() {
                 self.kill_at = Instant::NEVER;
                 signal = self.stop_signal;
@@ -290,13 +287,13 @@ impl<'a, S: Steps> Supervisor<'a, S> {
                     Target::Group => Asked::Group,
                 };
             }
-            return self.steps.kill_all(asked, signal, self.began);
+            self.steps.kill_all(asked, signal, self.began);
+        } else if now < self.killed_since.after(GIVE_UP) {
+            self.steps.kill_again();
+        } else {
+            self.steps.give_up(self.killed_since);
+            self.end();
         }
-        if now < self.killed_since.after(GIVE_UP) {
-            return self.kill_again(now);
-        }
-        self.steps.give_up(self.killed_since);
-        self.end();
     }
 
     #[inline(never)]

@@ -52,11 +52,18 @@ impl Instant {
         Self(self.0.wrapping_add(length.into()))
     }
 
-    /// How long after `earlier` this point of time is; zero when it is before, and at most 49 days.
+    /// How long after `earlier`, which is no later, this point of time is; at most 49 days.
     #[must_use]
     pub fn since(self, earlier: Self) -> Milliseconds {
-        let length = self.0.saturating_sub(earlier.0);
+        let length = self.0.wrapping_sub(earlier.0);
         Milliseconds(u32::try_from(length).unwrap_or(u32::MAX))
+    }
+
+    /// How long it is from `now` to this point of time, which is less than 49 days away; zero when it has come.
+    #[must_use]
+    pub fn until(self, now: Self) -> Milliseconds {
+        let [a, b, c, d, ..] = self.0.saturating_sub(now.0).to_le_bytes();
+        Milliseconds(u32::from_le_bytes([a, b, c, d]))
     }
 }
 

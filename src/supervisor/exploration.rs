@@ -262,8 +262,7 @@ impl Case {
             account.began = account.began.or(Some(now));
             if account.killed.is_some() {
                 account.killed = Some(now);
-                account.kill_again_due = Some(now + 100);
-                did.push(Did::KillAgain);
+                account.kill_again_due = Some(now);
             } else {
                 account.deadline = account
                     .deadline
@@ -316,11 +315,7 @@ impl Case {
             Happening::ChildStops(20) => did.push(Did::StopWithChild(20)),
             Happening::ChildStops(_) => {}
             Happening::OrphanDies => did.push(Did::Reaped),
-            Happening::Alone => {
-                if !account.alive && !self.pause {
-                    did.push(account.end());
-                }
-            }
+            Happening::Alone => did.push(account.end()),
             Happening::Due | Happening::Early => {
                 if account.held.is_some_and(|(.., until)| until <= now) {
                     forward_held(account, &mut did);
@@ -385,7 +380,8 @@ impl Account {
                 self.alive && !pause
             }
             Happening::Due | Happening::Early => self.wake_at().is_some(),
-            Happening::Signal(..) | Happening::OrphanDies | Happening::Alone => true,
+            Happening::Alone => !self.alive && !pause,
+            Happening::Signal(..) | Happening::OrphanDies => true,
         }
     }
 }
