@@ -63,7 +63,12 @@ impl<'a> EventLoop<'a> {
     ) -> Self {
         let actions = Actions {
             foreground,
-            processes: ProcessTable { own, child, log },
+            processes: ProcessTable {
+                own,
+                child,
+                log,
+                count: 0,
+            },
         };
         Self {
             supervisor: Supervisor::new(options, child, actions),
@@ -106,6 +111,9 @@ impl<'a> EventLoop<'a> {
                 at = at.min(now.after(LOOK_FOR_STRANGERS));
             }
             timeout = Some(at.until(now));
+        } else {
+            // A timeout that there is none of is not over, whatever a sandbox says.
+            at = Instant::EVER;
         }
         let mut result = match missed.take() {
             None => sys::wait_for_signal(signals, timeout),
@@ -208,20 +216,24 @@ impl<'a> Actions<'a> {
     #[inline(never)]
     fn explain(&mut self, killer: Killer) {
         let mut oom_kills = 0;
-        let (message, killer) = match killer {
-            Killer::Deadline => (Message::SigkillExplained, Piece::BY_DEADLINE),
-            Killer::Rewrite => (Message::SigkillExplained, Piece::BY_REWRITE),
-            Killer::Stranger => match process_table::oom_kill_count() {
-                None => (Message::SigkillUncounted, Piece::FROM_OUTSIDE),
-                Some(0) => (Message::SigkillCounted, Piece::FROM_OUTSIDE),
-                Some(count) => {
-                    oom_kills = count;
-                    (Message::SigkillCounted, Piece::NOT_BY_PIDLING)
+        let mut message = Message::SigkillExplained;
+        #[expect(
+            clippy::as_conversions,
+            reason = "the pieces stand in the order of the variants"
+        )]
+        let mut words = Piece::BY_DEADLINE.plus(killer as u8);
+        if killer == Killer::Stranger {
+            message = Message::SigkillUncounted;
+            if let Some(count) = process_table::oom_kill_count() {
+                message = Message::SigkillCounted;
+                oom_kills = count;
+                if count > 0 {
+                    words = Piece::NOT_BY_PIDLING;
                 }
-            },
-        };
+            }
+        }
         self.say_of_child(message)
-            .words(killer)
+            .words(words)
             .number(oom_kills)
             .end();
     }
@@ -288,7 +300,6 @@ impl Steps for Actions<'_> {
         self.kill(Recipient::process(self.own()), Signal::STOP);
     }
 
-    #[inline(never)]
     fn stop_with_child(&mut self, signal: Signal) {
         self.say_of_child(Message::ChildStopped)
             .signal(signal)

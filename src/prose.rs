@@ -172,9 +172,9 @@ pub const WORDS: &[(&str, &str)] = &[
     ("HAS_NOT_ACTED_ON", "has not yet acted on"),
     // Files, proc_pid_stat(5) and cgroups(7).
     ("PROC", "/proc/"),
-    ("SELF", "self"),
-    ("STAT", "/stat"),
+    ("", "/stat"),
     ("CGROUP", "/proc/self/cgroup"),
+    ("", ""),
     // Where either version of control groups is mounted, and the file in a group that counts OOM kills.
     ("CGROUPS_1", "/sys/fs/cgroup/memory"),
     ("", "/memory.oom_control"),

@@ -296,7 +296,6 @@ impl<'a, S: Steps> Supervisor<'a, S> {
         }
     }
 
-    #[inline(never)]
     fn end(&mut self) {
         self.steps.end(self.status, self.killer, self.began);
     }
