@@ -213,7 +213,6 @@ impl<'a> Actions<'a> {
     }
 
     /// Says who killed the main child with SIGKILL, as far as can be known (contract 7.1).
-    #[inline(never)]
     fn explain(&mut self, killer: Killer) {
         let mut oom_kills = 0;
         let mut message = Message::SigkillExplained;

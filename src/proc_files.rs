@@ -10,7 +10,8 @@ use crate::text::{after_prefix, nth, parse_decimal, take_until};
 #[derive(Debug)]
 #[repr(C)]
 pub struct ProcessStat {
-    /// The fields as the manual page numbers them. Those that are signed or long hold anything.
+    /// The fields as the manual page lists them, and more room than a file has fields. Those that are signed or
+    /// long hold anything.
     fields: [u32; 64],
     /// Where in the text the command name ends.
     name_end: u8,
@@ -26,8 +27,8 @@ impl ProcessStat {
         fields: [0; 64],
     };
 
-    /// Takes the text apart, up to the first null byte; there is none if the file could not be read. The
-    /// fields are all zero before.
+    /// Takes the text apart, up to the first null byte, with the fields all zero before. Without a file it has
+    /// neither state nor parent.
     pub fn parse(&mut self) {
         let (mut index, mut field, mut number) = (0_u8, 0_usize, 0_u32);
         for byte in &self.text {
@@ -101,7 +102,6 @@ impl ProcessStat {
 
     /// Why a process that was sent `signal` (1 to 31) is still here.
     #[must_use]
-    #[inline(never)]
     pub fn disposition(&self, signal: Signal) -> Piece {
         let [blocked, ignored, caught] = [self.fields[31], self.fields[32], self.fields[33]];
         let has = |signals: u32| SignalSet(signals.into()).contains(signal);

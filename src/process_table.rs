@@ -239,6 +239,7 @@ impl Walk<'_, '_> {
 /// How many processes of the init's memory control group the kernel has killed for want of memory:
 /// the group's own file where the host's hierarchy is visible, else the one that a container sees as
 /// the root. `None` where neither can be read.
+#[inline(never)]
 #[must_use]
 pub fn oom_kill_count() -> Option<u32> {
     let mut groups = [0; LIMIT];

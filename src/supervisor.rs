@@ -81,21 +81,11 @@ pub trait Steps {
 
 /// What the init has decided so far.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub struct Supervisor<'a, S> {
-    options: &'a Options,
-    /// Carries out what is decided.
+    /// Carries out what is decided. It is named most often, and has the same address.
     pub steps: S,
-    /// The main child while it lives, or the init itself for a pause process. Once there is none, the rest is
-    /// waited for.
-    main_child: Option<Pid>,
-    /// The exit status, once the main child is dead.
-    status: u8,
-    /// Who killed it, if SIGKILL did.
-    killer: Option<Killer>,
-    /// The signals that were forwarded.
-    forwarded: SignalSet,
-    /// The last stop signal that was received, as it is forwarded.
-    stop_signal: Signal,
+    options: &'a Options,
     /// When the shutdown began: with the first stop signal, else with the wait for the rest.
     began: Instant,
     /// When the first stop signal is forwarded that is held back.
@@ -104,8 +94,19 @@ pub struct Supervisor<'a, S> {
     kill_at: Instant,
     /// Since when SIGKILL should have ended the rest.
     killed_since: Instant,
+    /// The signals that were forwarded.
+    forwarded: SignalSet,
     /// What is held back, as it is forwarded.
     held: Received,
+    /// The main child while it lives, or the init itself for a pause process. Once there is none, the rest is
+    /// waited for.
+    main_child: Option<Pid>,
+    /// The exit status, once the main child is dead.
+    status: u8,
+    /// Who killed it, if SIGKILL did.
+    killer: Option<Killer>,
+    /// The last stop signal that was received, as it is forwarded.
+    stop_signal: Signal,
 }
 
 impl<'a, S: Steps> Supervisor<'a, S> {
@@ -202,18 +203,19 @@ impl<'a, S: Steps> Supervisor<'a, S> {
 
     /// A child changed state: it is dead and was reaped, or it was stopped.
     pub fn changed(&mut self, pid: Pid, status: WaitStatus) {
-        let is_main = self.main_child == Some(pid);
+        if self.main_child != Some(pid) {
+            if status.is_end() {
+                self.steps.reaped(pid, self.options.warn_on_reap);
+            }
+            return;
+        }
         if !status.is_end() {
-            if is_main
-                && let Some(signal) = status.stopped_by()
+            if let Some(signal) = status.stopped_by()
                 && signal.is_terminal_stop()
             {
                 self.steps.stop_with_child(signal);
             }
             return;
-        }
-        if !is_main {
-            return self.steps.reaped(pid, self.options.warn_on_reap);
         }
         self.status = status.exit_status();
         if status.killed_by() == Some(Signal::KILL) {
