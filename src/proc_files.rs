@@ -10,11 +10,11 @@ use crate::text::{after_prefix, nth, parse_decimal, take_until};
 #[derive(Debug)]
 #[repr(C)]
 pub struct ProcessStat {
+    /// Where in the text the command name ends.
+    name_end: u8,
     /// The fields as the manual page lists them, and more room than a file has fields. Those that are signed or
     /// long hold anything.
     fields: [u32; 64],
-    /// Where in the text the command name ends.
-    name_end: u8,
     /// The file's text, whose fields up to the 34th always fit. It is to be read into here.
     pub text: [u8; 1024],
 }

@@ -245,8 +245,11 @@ pub fn oom_kill_count() -> Option<u32> {
     let mut groups = [0; LIMIT];
     read(Piece::CGROUP, b"", 0, &mut groups);
     // In version 2 of control groups, the hierarchy has the number 0 and no name.
-    oom_kill_count_of(&groups, b"0::", Piece::CGROUPS_2)
-        .or_else(|| oom_kill_count_of(&groups, b":memory:", Piece::CGROUPS_1))
+    let mut count = oom_kill_count_of(&groups, b"0::", Piece::CGROUPS_2);
+    if count.is_none() {
+        count = oom_kill_count_of(&groups, b":memory:", Piece::CGROUPS_1);
+    }
+    count
 }
 
 /// The count in the file of a group, which follows the hierarchy's `name` in `groups`, else in that of the root:
