@@ -15,8 +15,8 @@ use crate::supervisor::{Asked, Killer, Steps, Supervisor};
 use crate::sys::{self, Recipient};
 use crate::terminal::Foreground;
 
-/// How many calls reap children between two looks at the pending signals (contract 3.7): an odd number, so
-/// that making what is left of them odd as well never exceeds it.
+/// How many children are reaped between two looks at the pending signals (contract 3.7): an odd number, so
+/// that making what is left of it odd as well never exceeds it.
 const BATCH: u8 = 31;
 
 /// What each received signal adds to a count that comes to 0 with every 32nd, when it is time to look at the
@@ -35,7 +35,7 @@ pub struct EventLoop<'a> {
     supervisor: Supervisor<'a, Actions<'a>>,
     /// Children may have changed state. SIGCHLDs coalesce, signal(7), so these are not only those named.
     unreaped: bool,
-    /// Calls to reap that are left until the next look at the pending signals.
+    /// Reaps left until the next look at the pending signals.
     batch: u8,
     /// Signals received, times [`SIGNAL`], modulo 256.
     signals: u8,
@@ -99,12 +99,12 @@ impl<'a> EventLoop<'a> {
     /// only looks, and at all signals but SIGCHLD, of which there may be no end (contract 3.7). Returns the
     /// number of the process that SIGCHLD names, if that has come.
     fn look(&mut self, missed: &mut Option<Signal>) -> Option<i32> {
-        let (mut signals, mut at) = (SignalSet::ALL, self.supervisor.wake_at());
+        let (mut signals, mut timeout) = (SignalSet::ALL, None);
+        let mut at = self.supervisor.wake_at();
         if self.batch == 0 {
-            (signals, at) = (SignalSet::ALL.without(Signal::CHLD), Instant::EVER);
-        }
-        let mut timeout = None;
-        if at < Instant::NEVER {
+            (signals, timeout) = (SignalSet::ALL.without(Signal::CHLD), Some(Milliseconds(0)));
+            at = Instant::EVER;
+        } else if at < Instant::NEVER {
             let now = sys::monotonic();
             // While there are strangers, the rest is waited for until a deadline.
             if self.strangers {
@@ -156,10 +156,9 @@ impl<'a> EventLoop<'a> {
     /// Reaps this child or any, if it is there to be reaped.
     fn reap(&mut self, child: Option<Pid>) {
         let result = sys::wait(child);
-        // One for a SIGCHLD that anybody sent counts as well: of those, too, there may be no end.
-        self.batch = self.batch.wrapping_sub(1);
         match result {
             Ok((Some(pid), status)) => {
+                self.batch = self.batch.wrapping_sub(1);
                 self.supervisor.changed(pid, WaitStatus::from_raw(status));
             }
             Err(error) if error != Errno::ECHILD => {
@@ -167,7 +166,10 @@ impl<'a> EventLoop<'a> {
                 self.batch = 0;
             }
             Ok((None, _)) | Err(_) => {
-                if child.is_none() {
+                if child.is_some() {
+                    // Of SIGCHLDs that anybody sends, too, there may be no end.
+                    self.batch = self.batch.wrapping_sub(1);
+                } else {
                     self.unreaped = false;
                     self.strangers = false;
                     if result.is_err() && self.supervisor.waits_for_rest() {
