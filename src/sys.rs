@@ -57,11 +57,15 @@ const SIGSET_SIZE: usize = size_of::<SignalSet>();
 
 /// What a call returned. None of those here returns an address, so every negative number is an error.
 fn taken(result: usize) -> Result<usize> {
-    done(result).map(|()| result)
+    match Errno::new(to_int(result).min(0).wrapping_neg()) {
+        Some(errno) => Err(errno),
+        None => Ok(result),
+    }
 }
 
+/// What a call came to that returns 0 where it does not fail.
 fn done(result: usize) -> Result<()> {
-    match Errno::new(to_int(result).min(0).wrapping_neg()) {
+    match Errno::new(to_int(result).wrapping_neg()) {
         Some(errno) => Err(errno),
         None => Ok(()),
     }
@@ -118,13 +122,16 @@ pub fn getpid() -> Pid {
     Pid::new(to_int(pid)).unwrap_or(Pid::NOBODY)
 }
 
-/// The parent of this process, getppid(2); `None` where it is in another PID namespace.
+/// The parent of a process, who may be in another PID namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parent(i32);
+
+/// The parent of this process: getppid(2).
 #[must_use]
 #[inline(never)]
-pub fn getppid() -> Option<Pid> {
+pub fn getppid() -> Parent {
     // SAFETY: getppid takes nothing.
-    let pid = unsafe { syscall!(Sysno::getppid) };
-    Pid::new(to_int(pid))
+    Parent(to_int(unsafe { syscall!(Sysno::getppid) }))
 }
 
 /// The process group of this process, getpgid(2); `None` where its leader is in another PID namespace.
@@ -159,7 +166,7 @@ pub fn setpgid() -> Result<()> {
 /// EPERM where it leads a process group already.
 pub fn setsid() -> Result<()> {
     // SAFETY: setsid takes nothing.
-    done(unsafe { syscall!(Sysno::setsid) })
+    taken(unsafe { syscall!(Sysno::setsid) }).map(|_| ())
 }
 
 /// Makes orphaned descendants children of this process: prctl(2), `PR_SET_CHILD_SUBREAPER`.
@@ -178,6 +185,7 @@ pub fn set_parent_death_signal(signal: Signal) -> Result<()> {
     prctl(libc::PR_SET_PDEATHSIG, signal.number().into())
 }
 
+#[inline(never)]
 fn prctl(operation: i32, argument: usize) -> Result<()> {
     // SAFETY: both operations take a number.
     done(unsafe { syscall!(Sysno::prctl, register(operation), argument, 0, 0, 0) })
@@ -323,21 +331,21 @@ pub fn wait(child: Option<Pid>) -> Result<(Option<Pid>, i32)> {
 
 /// Replaces the signal mask of this process and returns the old one: `rt_sigprocmask(2)`.
 #[must_use]
-pub fn set_signal_mask(mask: SignalSet) -> SignalSet {
-    let mut old = SignalSet(0);
-    // SAFETY: both sets are as long as the length says.
+pub fn set_signal_mask(mut mask: SignalSet) -> SignalSet {
+    let place = &raw mut mask;
+    // SAFETY: the set is as long as the length says; the kernel reads all of it before it writes there.
     let result = unsafe {
         syscall!(
             Sysno::rt_sigprocmask,
             register(libc::SIG_SETMASK),
-            &raw const mask,
-            &raw mut old,
+            place,
+            place,
             SIGSET_SIZE
         )
     };
-    // It cannot fail; where a tracer makes it, an empty old mask is the usual one.
+    // It cannot fail; where a sandbox makes it, the next call fails too, and every mask stays as it is.
     let _ = result;
-    old
+    mask
 }
 
 /// What a process does with a signal, sigaction(2). Nothing that is executed starts with a handler.
@@ -354,18 +362,23 @@ impl Disposition {
 /// Sets the disposition of SIGCHLD and returns the old one: `rt_sigaction(2)`.
 #[must_use]
 pub fn set_sigchld_disposition(disposition: Disposition) -> Disposition {
-    /// The kernel's `struct sigaction`: the handler first, the rest zero, on every architecture here.
-    #[derive(Clone, Copy)]
+    /// The words behind the handler: flags, the restorer, which not every architecture has, and the mask.
+    const REST: usize = 2 + SIGSET_SIZE / size_of::<usize>();
+    /// The kernel's `struct sigaction`: the handler comes first on every architecture here.
     #[repr(C)]
-    struct Action {
+    struct Action<T> {
         handler: Disposition,
-        rest: [usize; 5],
+        rest: T,
     }
     // Not one structure for both: qemu-user writes the old one before it reads the new one.
-    let [new, mut old] = [Action {
+    let new = Action {
         handler: disposition,
-        rest: [0; 5],
-    }; 2];
+        rest: [0_usize; REST],
+    };
+    let mut old = Action {
+        handler: disposition,
+        rest: MaybeUninit::<[usize; REST]>::uninit(),
+    };
     let signal = register(libc::SIGCHLD);
     // SAFETY: `Action` is at least as long as the kernel's structure, in both places.
     let result = unsafe {
@@ -431,7 +444,7 @@ pub fn wait_for_signal(signals: SignalSet, timeout: Option<Milliseconds>) -> Res
     let (signals, info_address) = (&raw const signals, info.as_mut_ptr());
     // SAFETY: the set is as long as the length says, `info` as long as the kernel's structure, and
     // `timeout` null or a timespec.
-    done(unsafe {
+    let _ = taken(unsafe {
         syscall!(
             Sysno::rt_sigtimedwait,
             signals,
@@ -555,15 +568,15 @@ fn clock(which: libc::clockid_t) -> (u32, u32) {
 
 /// Sleeps: ppoll(2) with nothing to poll.
 pub fn sleep(length: Milliseconds) {
-    let _ = ppoll(&mut [], length);
+    ppoll(&mut [], length);
 }
 
-fn ppoll(descriptors: &mut [libc::pollfd], timeout: Milliseconds) -> Result<()> {
+fn ppoll(descriptors: &mut [libc::pollfd], timeout: Milliseconds) {
     let time = timespec(timeout);
     let no_mask = ptr::null::<SignalSet>();
     let count = descriptors.len();
     // SAFETY: there are `count` descriptors, `time` is a timespec and a null mask changes nothing.
-    done(unsafe {
+    let result = unsafe {
         syscall!(
             Sysno::ppoll,
             descriptors.as_mut_ptr(),
@@ -572,7 +585,9 @@ fn ppoll(descriptors: &mut [libc::pollfd], timeout: Milliseconds) -> Result<()> 
             no_mask,
             SIGSET_SIZE
         )
-    })
+    };
+    // Where it fails, it leaves the descriptors as they are, and nothing happened to them.
+    let _ = result;
 }
 
 // ---- Files --------------------------------------------------------------------------------------
@@ -711,9 +726,9 @@ pub fn is_writable(file: Descriptor) -> bool {
         events: libc::POLLOUT,
         revents: 0,
     }];
-    let result = ppoll(&mut descriptors, Milliseconds(0));
+    ppoll(&mut descriptors, Milliseconds(0));
     let [libc::pollfd { revents, .. }] = descriptors;
-    result.is_ok() && revents == libc::POLLOUT
+    revents == libc::POLLOUT
 }
 
 // ---- Terminals ----------------------------------------------------------------------------------
