@@ -99,11 +99,11 @@ impl<'a> EventLoop<'a> {
     /// Waits for a signal, or until the supervisor wants to be woken. After a full batch of reaps it
     /// only looks, and at all signals but SIGCHLD, of which there may be no end (contract 3.7).
     fn look(&mut self) {
-        let (mut signals, mut timeout) = (SignalSet::ALL, None);
+        let (mut signals, mut timeout) = (SignalSet::ALL, sys::FOREVER);
         // The time that it is once the timeout is over, even where the clock cannot be read.
         let mut then = EVER;
         if self.batch == 0 {
-            (signals, timeout) = (SignalSet::ALL.without(Signal::CHLD), Some(Milliseconds(0)));
+            (signals, timeout) = (SignalSet::ALL.without(Signal::CHLD), Milliseconds(0));
         } else if let Some(at) = self.supervisor.wake_at() {
             let mut length = at.since(sys::monotonic());
             // While there are strangers, the rest is waited for until a deadline.
@@ -112,7 +112,7 @@ impl<'a> EventLoop<'a> {
             } else {
                 then = at;
             }
-            timeout = Some(length);
+            timeout = length;
         }
         let due = match sys::wait_for_signal(signals, timeout) {
             Ok(Received {

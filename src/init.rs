@@ -113,7 +113,7 @@ fn ask_for_parent_death_signal(log: &mut Log<'_>, signal: Signal) -> Option<Sign
         return None;
     }
     // It may have died just after the request: then the signal itself is here.
-    let _ = sys::wait_for_signal(SignalSet::only(signal), Some(Milliseconds(0)));
+    let _ = sys::wait_for_signal(SignalSet::only(signal), Milliseconds(0));
     Some(signal)
 }
 

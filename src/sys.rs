@@ -432,36 +432,38 @@ impl SignalInfo {
     };
 }
 
-/// Waits for one of `signals`, all of which are blocked, for `timeout` or for ever:
+/// No end of a wait.
+pub const FOREVER: Milliseconds = Milliseconds(u32::MAX);
+
+/// Waits for one of `signals`, all of which are blocked, for `timeout` or [`FOREVER`]:
 /// `rt_sigtimedwait(2)`.
 ///
 /// # Errors
 /// EAGAIN when the timeout is over; EINTR after a stop.
-pub fn wait_for_signal(signals: SignalSet, timeout: Option<Milliseconds>) -> Result<Received> {
+pub fn wait_for_signal(signals: SignalSet, timeout: Milliseconds) -> Result<Received> {
     let mut info = MaybeUninit::<SignalInfo>::uninit();
-    let timeout = timeout.map(timespec);
-    let timeout = timeout.as_ref().map_or(ptr::null(), ptr::from_ref);
+    let time = timespec(timeout);
+    let time = if timeout == FOREVER {
+        ptr::null()
+    } else {
+        &raw const time
+    };
     let (signals, info_address) = (&raw const signals, info.as_mut_ptr());
     // SAFETY: the set is as long as the length says, `info` as long as the kernel's structure, and
-    // `timeout` null or a timespec.
-    let _ = taken(unsafe {
+    // `time` null or a timespec.
+    let number = taken(unsafe {
         syscall!(
             Sysno::rt_sigtimedwait,
             signals,
             info_address,
-            timeout,
+            time,
             SIGSET_SIZE
         )
     })?;
-    // SAFETY: the call has succeeded, so the kernel has filled the structure.
-    let SignalInfo {
-        signal,
-        code,
-        sender,
-        ..
-    } = unsafe { info.assume_init_ref() };
-    let [number, ..] = signal.to_le_bytes();
+    let [number, ..] = number.to_le_bytes();
     let signal = Signal::new(number).ok_or(Errno::EINTR)?;
+    // SAFETY: the call has succeeded, so the kernel has filled the structure.
+    let SignalInfo { code, sender, .. } = unsafe { info.assume_init_ref() };
     Ok(Received {
         signal,
         code: Code(*code),

@@ -120,7 +120,7 @@ impl Foreground {
             let _ = sys::release_terminal(terminal.descriptor);
             for signal in [Signal::HUP, Signal::CONT] {
                 if let Ok(Received { code, sender, .. }) =
-                    sys::wait_for_signal(SignalSet::only(signal), Some(Milliseconds(0)))
+                    sys::wait_for_signal(SignalSet::only(signal), Milliseconds(0))
                     && (code, sender.pid) != (Code::USER, own.number())
                 {
                     let _ = sys::queue_signal(own, signal, &sender);
@@ -170,7 +170,7 @@ impl Foreground {
             let _ = sys::set_signal_mask(SignalSet::ALL);
             // The SIGCONT that ended the stop is pending and is forwarded to the group right below.
             let was_stopped =
-                sys::wait_for_signal(SignalSet::only(Signal::CONT), Some(Milliseconds(0))).is_ok();
+                sys::wait_for_signal(SignalSet::only(Signal::CONT), Milliseconds(0)).is_ok();
             resume = self.give(child) || was_stopped || !wants_terminal;
         }
         resume && sys::kill(Recipient::group(child), Some(Signal::CONT)).is_ok()
