@@ -118,7 +118,9 @@ pub struct Supervisor<'a, S> {
     /// Since when SIGKILL should have ended the rest.
     killed_since: Option<Instant>,
     /// The signal that is held back.
-    held: (Signal, Received),
+    held: Signal,
+    /// What was received for it.
+    held_for: Received,
 }
 
 impl<'a, S: Steps> Supervisor<'a, S> {
@@ -141,7 +143,8 @@ impl<'a, S: Steps> Supervisor<'a, S> {
             release_at: NEVER,
             kill_at: NEVER,
             killed_since: None,
-            held: (Signal::TERM, Received::from_nobody(Signal::TERM)),
+            held: Signal::TERM,
+            held_for: Received::from_nobody(Signal::TERM),
         }
     }
 
@@ -191,7 +194,8 @@ impl<'a, S: Steps> Supervisor<'a, S> {
                 self.steps.begin_shutdown(signal, delay);
                 if delay > Milliseconds(0) {
                     self.release_at = now.after(delay);
-                    self.held = (forwarded, *received);
+                    self.held = forwarded;
+                    self.held_for = *received;
                     return;
                 }
             }
@@ -208,8 +212,8 @@ impl<'a, S: Steps> Supervisor<'a, S> {
     fn release(&mut self) {
         if self.release_at < NEVER {
             self.release_at = NEVER;
-            let (signal, received) = self.held;
-            self.forward(signal, &received);
+            let received = self.held_for;
+            self.forward(self.held, &received);
         }
     }
 
@@ -251,7 +255,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
         }
         if self.release_at < NEVER {
             self.release_at = NEVER;
-            self.steps.drop_signal(self.held.0, Piece::NO_MAIN_CHILD);
+            self.steps.drop_signal(self.held, Piece::NO_MAIN_CHILD);
         }
         self.steps.child_ended(status);
         self.main_child = MainChild::Dead;
