@@ -3,25 +3,25 @@
 use crate::event_loop::EventLoop;
 use crate::log::Log;
 use crate::messages::{LINE_LIMIT, Message};
-use crate::options::{self, Leads, Name, Options, Reader, Task, UsageError};
+use crate::options::{self, Name, Options, Reader, Task, UsageError};
 use crate::packed::Piece;
 use crate::posix::duration::Milliseconds;
 use crate::posix::errno::Errno;
 use crate::posix::pid::Pid;
 use crate::posix::signal::{Signal, SignalSet};
 use crate::spawn::{CANNOT_START, Inherited, Plan, Stage, StartError};
-use crate::sys::{self, Descriptor, Disposition, Vector};
-use crate::terminal::Foreground;
+use crate::sys::{self, Descriptor, Disposition, Vectors};
+use crate::terminal::{Foreground, Terminal};
 use crate::text::Text;
 
 /// Lives the init's life and returns its exit status.
 #[must_use]
-pub fn run(arguments: &Vector, environment: &Vector) -> u8 {
+pub fn run(vectors: Vectors<'_>) -> u8 {
     // The first system call of all: a signal that comes from here on waits (contract 1.1).
     let mask = sys::set_signal_mask(SignalSet::ALL);
 
-    let mut options = Options::new(arguments.word(0));
-    let command = read_options(&mut options, arguments, environment);
+    let mut options = Options::new(vectors.argument());
+    let command = read_options(&mut options, &vectors);
     let mut buffer = [0; LINE_LIMIT];
     let log = &mut Log::new(options.level, options.format, &mut buffer);
     let command = match command {
@@ -47,49 +47,38 @@ pub fn run(arguments: &Vector, environment: &Vector) -> u8 {
     if options.task == Task::Pause {
         log.say(Message::Paused).end();
     } else {
-        let word = arguments.word(command);
-        let mut plan = Plan {
+        let terminal = Terminal::find();
+        let plan = Plan {
             inherited: Inherited { mask, sigchld },
-            leads: options.leads,
-            terminal: match options.leads {
-                Leads::Group => foreground.before_group(),
-                Leads::Session => Foreground::before_session(),
-            },
-            arguments,
+            options: &options,
+            terminal: foreground.before(options.leads, &terminal),
             command,
-            environment,
-            own,
             failure: None,
         };
-        child = plan.start(&mut foreground);
-        let failure = plan.failure;
+        let started = plan.start(vectors, &mut foreground);
         // Where standard error was closed, the terminal may have got its number.
-        drop(plan);
-        if let Some(error) = failure {
-            return report(log, &options, word, error);
+        drop(terminal);
+        match started {
+            Ok(started) => child = started,
+            Err(error) => return report(log, &options, command, error),
         }
-        log.say(Message::Started).bytes(word).pid(child).end();
+        log.say(Message::Started).bytes(command).pid(child).end();
     }
 
     // ---- The line of no return: from here, nothing but a step of the supervisor ends the init. ----
     EventLoop::new(&options, own, child, foreground, log).run(missed)
 }
 
-/// Reads all options and returns the index of the command, which is of no use where there is none.
+/// Reads all options and returns the command, which is of no use where there is none.
 #[inline(never)]
 fn read_options<'a>(
     options: &mut Options,
-    arguments: &'a Vector,
-    environment: &'a Vector,
-) -> Result<usize, UsageError<'a>> {
-    let mut last = 0_usize;
-    let words = core::iter::from_fn(|| {
-        last = last.wrapping_add(1);
-        arguments.get(last)
-    });
+    vectors: &Vectors<'a>,
+) -> Result<&'a [u8], UsageError<'a>> {
+    let words = core::iter::from_fn(|| vectors.next());
     let mut reader = Reader::new(options);
-    match reader.read(words, environment.iter()) {
-        Some(()) => Ok(last),
+    match reader.read(words, vectors.environment()) {
+        Some(()) => Ok(reader.error.word),
         None => Err(reader.error),
     }
 }

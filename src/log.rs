@@ -1,7 +1,7 @@
 //! The log on standard error: one event is one line, one line is one write(2), and no write waits.
 
 use crate::messages::{self, Outlet};
-use crate::sys::{self, Descriptor, Open};
+use crate::sys::{self, Descriptor, Open, Terminated};
 
 /// The log on standard error.
 pub type Log<'a> = messages::Log<'a, StandardError>;
@@ -35,7 +35,7 @@ fn write_without_waiting(line: &[u8]) -> bool {
         return true;
     }
     if sys::is_terminal(file)
-        && let Ok(own) = sys::open(b"/proc/self/fd/2\0", Open::TERMINAL)
+        && let Ok(own) = sys::open(Terminated::known(c"/proc/self/fd/2"), Open::TERMINAL)
     {
         let written = sys::write(own, line);
         sys::close(own);

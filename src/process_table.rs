@@ -8,7 +8,7 @@ use crate::posix::errno::Errno;
 use crate::posix::pid::Pid;
 use crate::posix::signal::Signal;
 use crate::proc_files::{ProcessStat, take_process_id, value};
-use crate::sys::{self, Open, Recipient};
+use crate::sys::{self, Open, Recipient, Terminated};
 use crate::text::{Text, parse_decimal};
 
 /// How many survivors are listed by name.
@@ -22,7 +22,7 @@ const LIMIT: usize = 1024;
 fn read<'a>(path: &mut Text<'_>, text: &'a mut [u8; LIMIT]) -> &'a [u8] {
     path.push(0);
     let mut length = 0;
-    if let Ok(file) = sys::open(path.as_bytes(), Open::READ) {
+    if let Ok(file) = sys::open(Terminated::new(path.as_bytes()), Open::READ) {
         length = sys::read(file, text).unwrap_or(0);
         sys::close(file);
     }
@@ -79,7 +79,7 @@ impl ProcessTable<'_> {
     /// `/proc` is missing, or of another PID namespace (ESRCH).
     #[inline(never)]
     fn for_each(&mut self, task: Task, signal: Signal) -> sys::Result<u32> {
-        let directory = sys::open(b"/proc\0", Open::DIRECTORY)?;
+        let directory = sys::open(Terminated::known(c"/proc"), Open::DIRECTORY)?;
         let mut result = Err(Errno::ESRCH);
         let mut stat = ProcessStat::EMPTY;
         let stat = &mut stat;
