@@ -1,4 +1,4 @@
-//! Where the kernel enters the program: the initial stack becomes two vectors, and `init` runs.
+//! Where the kernel enters the program: the initial stack becomes a value, and `init` runs.
 //!
 //! # Safety
 //! `_start` assumes what the kernel promises of a new process (execve(2); the System V ABI,
@@ -9,14 +9,15 @@
 mod builtins;
 
 use core::arch::naked_asm;
-use pidling::sys::{self, Vector};
+use pidling::sys::{self, Vectors};
 
 /// The program's first instructions.
 #[unsafe(no_mangle)]
 #[unsafe(naked)]
 unsafe extern "C" fn _start() -> ! {
+    // The kernel has aligned the stack for a call, and nobody walks up from here.
     #[cfg(target_arch = "x86_64")]
-    naked_asm!("xor ebp, ebp", "mov rdi, rsp", "and rsp, -16", "call {start}", "ud2", start = sym start);
+    naked_asm!("mov rdi, rsp", "call {start}", start = sym start);
     #[cfg(target_arch = "aarch64")]
     naked_asm!("mov x29, xzr", "mov x30, xzr", "mov x0, sp", "b {start}", start = sym start);
     #[cfg(target_arch = "x86")]
@@ -34,17 +35,11 @@ unsafe extern "C" fn _start() -> ! {
         "clrrdi 1, 1, 4", "li 0, 0", "mtlr 0", "stdu 0, -32(1)", "bl {start}", "nop", "trap", start = sym start);
 }
 
-/// Takes the initial stack apart and runs the init.
+/// Runs the init with what is on the initial stack.
 extern "C" fn start(stack: *const usize) -> ! {
-    // SAFETY: the argument count is where the stack pointer was.
-    let count = unsafe { stack.read() };
-    let arguments = stack.wrapping_add(1);
-    let environment = arguments.wrapping_add(count).wrapping_add(1);
-    // SAFETY: the argument vector starts here and nobody else uses it.
-    let arguments = unsafe { Vector::new(arguments.cast()) };
-    // SAFETY: the environment starts here and nobody else uses it.
-    let environment = unsafe { Vector::new(environment.cast()) };
-    sys::exit(pidling::init::run(&arguments, &environment))
+    // SAFETY: the stack pointer was there, and nobody else uses what the kernel laid on the stack.
+    let vectors = unsafe { Vectors::new(stack) };
+    sys::exit(pidling::init::run(vectors))
 }
 
 #[cfg(not(debug_assertions))]

@@ -15,16 +15,17 @@ use crate::supervisor::{Asked, Killer, Steps, Supervisor};
 use crate::sys::{self, Recipient};
 use crate::terminal::Foreground;
 
-/// How many children are reaped between two looks at the pending signals (contract 3.7), and how many
-/// signals are received between two looks at the children and the clock.
-const BATCH: u8 = 32;
+/// How many children are reaped between two looks at the pending signals (contract 3.7): an odd number, so
+/// that making what is left of it odd as well never exceeds it.
+const BATCH: u8 = 31;
+
+/// What each received signal adds to a count that comes to 0 with every 32nd, when it is time to look at the
+/// children and the clock as well.
+const SIGNAL: u8 = 8;
 
 /// How often to ask for processes that are no descendants of PID 1 although they are in its
 /// namespace, put there by setns(2): their death sends no SIGCHLD. Only while the rest is waited for.
 const LOOK_FOR_STRANGERS: Milliseconds = Milliseconds(100);
-
-/// A time that has always come.
-const EVER: Instant = Instant::new(0);
 
 /// How long to pause after an error that no kernel gives, so that it cannot take the whole processor.
 const PAUSE_AFTER_ERROR: Milliseconds = Milliseconds(100);
@@ -36,7 +37,7 @@ pub struct EventLoop<'a> {
     unreaped: bool,
     /// Reaps left until the next look at the pending signals.
     batch: u8,
-    /// Signals received, modulo 256.
+    /// Signals received, times [`SIGNAL`], modulo 256.
     signals: u8,
     /// The init has no children, but is not alone in its namespace.
     strangers: bool,
@@ -48,8 +49,6 @@ struct Actions<'a> {
     foreground: Foreground,
     /// The init, the main child, the rest and the log.
     processes: ProcessTable<'a>,
-    /// The exit status, once the init is to end.
-    status: Option<u8>,
 }
 
 impl<'a> EventLoop<'a> {
@@ -64,11 +63,15 @@ impl<'a> EventLoop<'a> {
     ) -> Self {
         let actions = Actions {
             foreground,
-            processes: ProcessTable { own, child, log },
-            status: None,
+            processes: ProcessTable {
+                own,
+                child,
+                log,
+                count: 0,
+            },
         };
         Self {
-            supervisor: Supervisor::new(options, (child != own).then_some(child), actions),
+            supervisor: Supervisor::new(options, child, actions),
             // They may have died before the init was there to block SIGCHLD.
             unreaped: true,
             batch: BATCH,
@@ -77,101 +80,106 @@ impl<'a> EventLoop<'a> {
         }
     }
 
-    /// Runs until the supervisor ends it, and returns the exit status. `missed` is a signal that came
-    /// before the loop could see it.
-    #[inline(never)]
-    pub fn run(&mut self, missed: Option<Signal>) -> u8 {
-        if let Some(signal) = missed {
-            self.supervisor.received(&Received::from_nobody(signal));
-        }
+    /// Runs until the supervisor ends the init. `missed` is a signal that came before the loop could see it.
+    pub fn run(&mut self, mut missed: Option<Signal>) -> ! {
         loop {
-            if let Some(status) = self.supervisor.steps.status {
-                return status;
+            let mut child = None;
+            if !self.unreaped || self.batch == 0 {
+                let Some(sender) = self.look(&mut missed) else {
+                    continue;
+                };
+                // The kernel finds a child that is named without a walk along all of them.
+                child = Pid::new(sender);
             }
-            if self.unreaped && self.batch > 0 {
-                self.reap(None);
-            } else {
-                self.look();
-            }
+            self.reap(child);
         }
     }
 
     /// Waits for a signal, or until the supervisor wants to be woken. After a full batch of reaps it
-    /// only looks, and at all signals but SIGCHLD, of which there may be no end (contract 3.7).
-    fn look(&mut self) {
-        let (mut signals, mut timeout) = (SignalSet::ALL, None);
-        // The time that it is once the timeout is over, even where the clock cannot be read.
-        let mut then = EVER;
+    /// only looks, and at all signals but SIGCHLD, of which there may be no end (contract 3.7). Returns the
+    /// number of the process that SIGCHLD names, if that has come.
+    fn look(&mut self, missed: &mut Option<Signal>) -> Option<i32> {
+        let (mut signals, mut timeout) = (SignalSet::ALL, sys::FOREVER);
+        let mut at = self.supervisor.wake_at();
         if self.batch == 0 {
-            (signals, timeout) = (SignalSet::ALL.without(Signal::CHLD), Some(Milliseconds(0)));
-        } else if let Some(at) = self.supervisor.wake_at() {
-            let mut length = at.since(sys::monotonic());
+            (signals, timeout) = (SignalSet::ALL.without(Signal::CHLD), Milliseconds(0));
+            at = Instant::EVER;
+        } else if at < Instant::NEVER {
+            let now = sys::monotonic();
             // While there are strangers, the rest is waited for until a deadline.
-            if self.strangers && length > LOOK_FOR_STRANGERS {
-                length = LOOK_FOR_STRANGERS;
-            } else {
-                then = at;
+            if self.strangers {
+                at = at.min(now.after(LOOK_FOR_STRANGERS));
             }
-            timeout = Some(length);
+            timeout = at.until(now);
+        } else {
+            // A timeout that there is none of is not over, whatever a sandbox says.
+            at = Instant::EVER;
         }
-        let due = match sys::wait_for_signal(signals, timeout) {
+        let mut result = match missed.take() {
+            None => sys::wait_for_signal(signals, timeout),
+            Some(signal) => Ok(Received::from_nobody(signal)),
+        };
+        match &mut result {
             Ok(Received {
                 signal: Signal::CHLD,
                 sender,
                 ..
             }) => {
                 self.unreaped = true;
-                // The kernel finds a child that is named without a walk along all of them.
-                self.reap(Pid::new(sender.pid));
-                None
+                return Some(sender.pid);
             }
             Ok(received) => {
-                self.supervisor.received(&received);
+                self.supervisor.received(received);
                 // In a storm, one reap for each signal; in a flood, all else after each batch of signals.
-                self.batch = self.batch.max(1);
-                self.signals = self.signals.wrapping_add(1);
-                self.signals.is_multiple_of(BATCH).then_some(EVER)
+                self.batch |= 1;
+                self.signals = self.signals.wrapping_add(SIGNAL);
+                if self.signals != 0 {
+                    return None;
+                }
+                at = Instant::EVER;
             }
-            Err(Errno::EAGAIN) => Some(then),
+            // It is this time now, even where the clock cannot be read.
+            Err(Errno::EAGAIN) => {}
             Err(error) => {
-                if error != Errno::EINTR {
+                at = Instant::EVER;
+                if *error != Errno::EINTR {
                     sys::sleep(PAUSE_AFTER_ERROR);
                 }
-                Some(EVER)
             }
-        };
-        if let Some(then) = due {
-            self.batch = BATCH;
-            self.unreaped = true;
-            self.supervisor.woken(then.max(sys::monotonic()));
         }
+        self.batch = BATCH;
+        self.unreaped = true;
+        self.supervisor.woken(at.max(sys::monotonic()));
+        None
     }
 
     /// Reaps this child or any, if it is there to be reaped.
-    #[inline(never)]
     fn reap(&mut self, child: Option<Pid>) {
         let result = sys::wait(child);
-        // A SIGCHLD that anybody sent counts as well: of those, too, there may be no end.
-        if child.is_some() || matches!(result, Ok((Some(_), _))) {
-            self.batch = self.batch.saturating_sub(1);
-        }
-        if let Ok((Some(pid), status)) = result {
-            return self.supervisor.changed(pid, WaitStatus::from_raw(status));
-        }
-        if let Err(error) = result
-            && error != Errno::ECHILD
-        {
-            sys::sleep(PAUSE_AFTER_ERROR);
-            self.batch = 0;
-            return;
-        }
-        self.strangers = false;
-        self.unreaped = child.is_some();
-        if !self.unreaped && self.supervisor.waits_for_rest() && result == Err(Errno::ECHILD) {
-            self.strangers = self.supervisor.steps.processes.own == Pid::INIT
-                && sys::kill(Recipient::EVERYONE, None).is_ok();
-            if !self.strangers {
-                self.supervisor.alone();
+        match result {
+            Ok((Some(pid), status)) => {
+                self.batch = self.batch.wrapping_sub(1);
+                self.supervisor.changed(pid, WaitStatus::from_raw(status));
+            }
+            Err(error) if error != Errno::ECHILD => {
+                sys::sleep(PAUSE_AFTER_ERROR);
+                self.batch = 0;
+            }
+            Ok((None, _)) | Err(_) => {
+                if child.is_some() {
+                    // Of SIGCHLDs that anybody sends, too, there may be no end.
+                    self.batch = self.batch.wrapping_sub(1);
+                } else {
+                    self.unreaped = false;
+                    self.strangers = false;
+                    if result.is_err() && self.supervisor.waits_for_rest() {
+                        self.strangers = self.supervisor.steps.processes.own == Pid::INIT
+                            && sys::kill(Recipient::EVERYONE, None).is_ok();
+                        if !self.strangers {
+                            self.supervisor.alone();
+                        }
+                    }
+                }
             }
         }
     }
@@ -198,25 +206,35 @@ impl Actions<'_> {
         self.processes.log.say(message, first, second);
     }
 
-    /// Says who killed the main child with SIGKILL, as far as can be known (contract 7.1).
+    /// Says a message whose field is the length of time since then.
     #[inline(never)]
+    fn say_length(&mut self, message: Message, since: Instant) {
+        let length = sys::monotonic().since(since);
+        self.say(message, length, Value::NONE);
+    }
+
+    /// Says who killed the main child with SIGKILL, as far as can be known (contract 7.1).
     fn explain(&mut self, killer: Killer) {
         let mut oom_kills = 0;
-        let (message, killer) = match killer {
-            Killer::Deadline => (Message::SigkillExplained, Piece::BY_DEADLINE),
-            Killer::Rewrite => (Message::SigkillExplained, Piece::BY_REWRITE),
-            Killer::Stranger => match process_table::oom_kill_count() {
-                None => (Message::SigkillUncounted, Piece::FROM_OUTSIDE),
-                Some(0) => (Message::SigkillCounted, Piece::FROM_OUTSIDE),
-                Some(count) => {
-                    oom_kills = count;
-                    (Message::SigkillCounted, Piece::NOT_BY_PIDLING)
+        let mut message = Message::SigkillExplained;
+        #[expect(
+            clippy::as_conversions,
+            reason = "the pieces stand in the order of the variants"
+        )]
+        let mut words = Piece::BY_DEADLINE.plus(killer as u8);
+        if killer == Killer::Stranger {
+            message = Message::SigkillUncounted;
+            if let Some(count) = process_table::oom_kill_count() {
+                message = Message::SigkillCounted;
+                oom_kills = count;
+                if count > 0 {
+                    words = Piece::NOT_BY_PIDLING;
                 }
-            },
-        };
+            }
+        }
         let values = [
             self.child().into(),
-            killer.into(),
+            words.into(),
             oom_kills.into(),
             Value::NONE,
         ];
@@ -237,7 +255,8 @@ impl Steps for Actions<'_> {
     }
 
     /// No failure matters (contract 3.6).
-    fn forward(&mut self, target: Target, signal: Signal, received: &Received) {
+    fn forward(&mut self, target: Target, received: &Received) {
+        let signal = received.signal;
         let child = self.child();
         let mut message = Message::Forwarded;
         let mut result = Err(Errno::ESRCH);
@@ -274,7 +293,6 @@ impl Steps for Actions<'_> {
         self.kill(Recipient::process(self.own()), Signal::STOP);
     }
 
-    #[inline(never)]
     fn stop_with_child(&mut self, signal: Signal) {
         self.say(Message::ChildStopped, self.child(), signal);
         if self.foreground.stop_with(self.own(), self.child(), signal) {
@@ -292,10 +310,9 @@ impl Steps for Actions<'_> {
     }
 
     fn child_ended(&mut self, status: WaitStatus) {
-        let (message, number) = match status {
-            WaitStatus::Killed(number) => (Message::ChildKilled, number),
-            WaitStatus::Exited(code) => (Message::ChildExited, code),
-            WaitStatus::Stopped(_) | WaitStatus::Other => return,
+        let (message, number) = match status.killed_by() {
+            Some(signal) => (Message::ChildKilled, signal.number()),
+            None => (Message::ChildExited, status.exit_status()),
         };
         self.say(message, self.child(), number);
     }
@@ -314,15 +331,10 @@ impl Steps for Actions<'_> {
     }
 
     #[inline(never)]
-    fn kill_all(&mut self, asked: Asked, elapsed: Milliseconds) {
-        let (task, signal) = match asked {
-            Asked::Rest => (Task::ListAfterAll, Signal::TERM),
-            Asked::Group(signal) => (Task::ListAfterGroup, signal),
-            Asked::Child(signal) => (Task::ListAfterChild, signal),
-        };
-        self.processes.list_survivors(task, signal);
+    fn kill_all(&mut self, asked: Asked, signal: Signal, began: Instant) {
+        self.processes.list_survivors(Task::List(asked), signal);
         self.kill_again();
-        self.say(Message::Killed, elapsed, Value::NONE);
+        self.say_length(Message::Killed, began);
     }
 
     #[inline(never)]
@@ -330,20 +342,20 @@ impl Steps for Actions<'_> {
         self.processes.signal(Task::Signal, Signal::KILL);
     }
 
-    fn give_up(&mut self, elapsed: Milliseconds) {
-        self.say(Message::Unkillable, elapsed, Value::NONE);
+    fn give_up(&mut self, since: Instant) {
+        self.say_length(Message::Unkillable, since);
     }
 
-    fn end(&mut self, status: u8, killer: Option<Killer>, elapsed: Option<Milliseconds>) {
+    fn end(&mut self, status: u8, killer: Option<Killer>, began: Instant) {
         if let Some(killer) = killer {
             self.explain(killer);
         }
-        if let Some(elapsed) = elapsed {
-            self.say(Message::ShutdownTook, elapsed, Value::NONE);
+        if began < Instant::NEVER {
+            self.say_length(Message::ShutdownTook, began);
         }
         self.say(Message::Exit, status, Value::NONE);
         let child = self.child();
         self.foreground.take_back(child);
-        self.status = Some(status);
+        sys::exit(status);
     }
 }

@@ -3,33 +3,34 @@
 use crate::event_loop::EventLoop;
 use crate::log::Log;
 use crate::messages::{LINE_LIMIT, Message, Value};
-use crate::options::{self, Leads, Name, Options, Reader, Task, UsageError};
-use crate::packed::Piece;
+use crate::options::{Options, Reader, UsageError};
+use crate::packed::{self, Piece};
 use crate::posix::duration::Milliseconds;
 use crate::posix::errno::Errno;
 use crate::posix::pid::Pid;
 use crate::posix::signal::{Signal, SignalSet};
 use crate::spawn::{CANNOT_START, Inherited, Plan, Stage, StartError};
-use crate::sys::{self, Descriptor, Disposition, Vector};
-use crate::terminal::Foreground;
-use crate::text::Text;
+use crate::sys::{self, Descriptor, Disposition, Vectors};
+use crate::terminal::{Foreground, Terminal};
 
 /// Lives the init's life and returns its exit status.
 #[must_use]
-pub fn run(arguments: &Vector, environment: &Vector) -> u8 {
+pub fn run(vectors: Vectors<'_>) -> u8 {
     // The first system call of all: a signal that comes from here on waits (contract 1.1).
     let mask = sys::set_signal_mask(SignalSet::ALL);
 
-    let mut options = Options::new(arguments.word(0));
-    let command = read_options(&mut options, arguments, environment);
+    let mut reader = Reader::new();
+    let runs = reader.read(
+        vectors.argument(),
+        &|| vectors.next(),
+        vectors.environment(),
+    );
+    let options = &reader.options;
+    let command = reader.error.word;
     let mut buffer = [0; LINE_LIMIT];
     let log = &mut Log::new(options.level, options.format, &mut buffer);
-    let command = match command {
-        Ok(command) => command,
-        Err(error) => return refuse(log, &error),
-    };
-    if matches!(options.task, Task::Help | Task::Version | Task::License) {
-        return print(log, options.task, options.name);
+    if runs.is_none() {
+        return speak(log, &reader.error, &reader.options);
     }
 
     let own = sys::getpid();
@@ -44,66 +45,44 @@ pub fn run(arguments: &Vector, environment: &Vector) -> u8 {
     // A pause process has none but itself.
     let mut child = own;
     let mut foreground = Foreground::default();
-    if options.task == Task::Pause {
+    if options.pauses() {
         log.say(Message::Paused, Value::NONE, Value::NONE);
     } else {
-        let word = arguments.word(command);
-        let mut plan = Plan {
+        let terminal = Terminal::find();
+        let plan = Plan {
             inherited: Inherited { mask, sigchld },
-            leads: options.leads,
-            terminal: match options.leads {
-                Leads::Group => foreground.before_group(),
-                Leads::Session => Foreground::before_session(),
-            },
-            arguments,
+            options,
+            terminal: foreground.before(options.leads(), &terminal),
             command,
-            environment,
-            own,
             failure: None,
         };
-        child = plan.start(&mut foreground);
-        let failure = plan.failure;
+        let started = plan.start(vectors, &mut foreground);
         // Where standard error was closed, the terminal may have got its number.
-        drop(plan);
-        if let Some(error) = failure {
-            return report(log, &options, word, error);
+        drop(terminal);
+        match started {
+            Ok(started) => child = started,
+            Err(error) => return report(log, options, command, error),
         }
-        log.say_word(Message::Started, word, child.into(), Value::NONE);
+        log.say_word(Message::Started, command, child.into(), Value::NONE);
     }
 
     // ---- The line of no return: from here, nothing but a step of the supervisor ends the init. ----
-    EventLoop::new(&options, own, child, foreground, log).run(missed)
+    EventLoop::new(options, own, child, foreground, log).run(missed)
 }
 
-/// Reads all options and returns the index of the command, which is of no use where there is none.
+/// Says why there is nothing to run: prints what was asked for, or says what is wrong with a word.
 #[inline(never)]
-fn read_options<'a>(
-    options: &mut Options,
-    arguments: &'a Vector,
-    environment: &'a Vector,
-) -> Result<usize, UsageError<'a>> {
-    let mut last = 0_usize;
-    let words = core::iter::from_fn(|| {
-        last = last.wrapping_add(1);
-        arguments.get(last)
-    });
-    let mut reader = Reader::new(options);
-    match reader.read(words, environment.iter()) {
-        Some(()) => Ok(last),
-        None => Err(reader.error),
-    }
-}
-
-/// Says what is wrong with a word.
-#[inline(never)]
-fn refuse(log: &mut Log<'_>, error: &UsageError<'_>) -> u8 {
+fn speak(log: &mut Log<'_>, error: &UsageError<'_>, options: &Options) -> u8 {
+    let Some(message) = error.message else {
+        return print(log, options.output());
+    };
     let values = [
         error.source.into(),
-        error.option.into(),
+        error.option().into(),
         error.expected().into(),
         Value::NONE,
     ];
-    log.say_all(error.message, error.word, &values);
+    log.say_all(message, error.word, &values);
     CANNOT_START
 }
 
@@ -116,7 +95,7 @@ fn ask_for_parent_death_signal(log: &mut Log<'_>, signal: Signal) -> Option<Sign
         return None;
     }
     // It may have died just after the request: then the signal itself is here.
-    let _ = sys::wait_for_signal(SignalSet::only(signal), Some(Milliseconds(0)));
+    let _ = sys::wait_for_signal(SignalSet::only(signal), Milliseconds(0));
     Some(signal)
 }
 
@@ -138,34 +117,19 @@ fn report(log: &mut Log<'_>, options: &Options, command: &[u8], error: StartErro
     }
 }
 
-/// Prints what was asked for to standard output (contract 8.1).
-#[inline(never)]
-fn print(log: &mut Log<'_>, task: Task, name: Name) -> u8 {
-    let mut line = match task {
-        Task::License => Piece::LICENSE,
-        Task::Version if name == Name::Tini => Piece::VERSION_AS_TINI,
-        Task::Version => Piece::VERSION,
-        Task::Help | Task::Run | Task::Pause => Piece::HELP,
-    };
-    loop {
-        let mut buffer = [0; options::LINE_LIMIT];
-        let text = &mut Text::new(&mut buffer);
-        text.push_piece(line);
-        if text.length() == 0 {
-            return 0;
-        }
-        text.push(b'\n');
-        let mut rest = text.as_bytes();
-        while !rest.is_empty() {
-            match sys::write(Descriptor::OUTPUT, rest) {
-                Ok(written) => rest = rest.get(written..).unwrap_or_default(),
-                Err(Errno::EINTR) => {}
-                Err(error) => {
-                    log.say(Message::OutputFailed, error, Value::NONE);
-                    return CANNOT_START;
-                }
+/// Prints a section of our own texts to standard output (contract 8.1).
+fn print(log: &mut Log<'_>, section: Piece) -> u8 {
+    let mut texts = [0; packed::LENGTH];
+    let mut rest = section.section(packed::unpack(&mut texts));
+    while !rest.is_empty() {
+        match sys::write(Descriptor::OUTPUT, rest) {
+            Ok(written) => rest = rest.get(written..).unwrap_or_default(),
+            Err(Errno::EINTR) => {}
+            Err(error) => {
+                log.say(Message::OutputFailed, error, Value::NONE);
+                return CANNOT_START;
             }
         }
-        line = line.plus(1);
     }
+    0
 }

@@ -229,8 +229,7 @@ impl<'a, O: Outlet> Log<'a, O> {
     #[inline(never)]
     fn write(&mut self, number: u8, word: &[u8]) {
         let mut texts = [0; packed::LENGTH];
-        packed::unpack(&mut texts);
-        let texts = &texts;
+        let texts = packed::unpack(&mut texts);
         let json = self.format == Format::Json;
         let level = u8::from(number >= ERRORS_END)
             .wrapping_add((number >= WARNINGS_END).into())

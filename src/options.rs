@@ -3,28 +3,49 @@
 //! Pure: words in, [`Options`] or a [`UsageError`] out. `--help` is made from the same table.
 
 use crate::messages::{Format, Level, Message};
-use crate::packed::Piece;
+use crate::packed::lines::{
+    GRACE_PERIOD, GROUP, HELP, LICENSE, LOG_FORMAT, PARENT_DEATH_SIGNAL, PAUSE, QUIET, REMAP_EXIT,
+    REWRITE, SETSID, SINGLE_CHILD, STOP_DELAY, VERBOSE, VERBOSITY, VERSION, WAIT_ALL, WARN_ON_REAP,
+};
+use crate::packed::{self, Piece};
 use crate::posix::duration::Milliseconds;
 use crate::posix::signal::Signal;
-use crate::text::{Text, after_prefix, common_start, equal, parse_decimal, take_until};
+use crate::text::{after_prefix, common_start, parse_decimal, take_part, take_until};
 
-/// More bytes than there are in a line of `--help`.
-pub const LINE_LIMIT: usize = 144;
+/// The variables: how each begins, or all of it where it does not end at the value.
+const VARIABLES: &[u8] =
+    b"TINI_KILL_PROCESS_GROUP=\nTINI_VERBOSITY=\nDUMB_INIT_SETSID=0\nDUMB_INIT_DEBUG=1\n\
+PIDLING_OPTIONS=\n";
 
-/// The variables: the letter of the option that each stands for, or a digit for what no option does, and how
-/// it begins; all of it, where it does not end at the value.
-const VARIABLES: &[u8] = concat!(
-    "gTINI_KILL_PROCESS_GROUP=\n",
-    "0TINI_VERBOSITY=\n",
-    "cDUMB_INIT_SETSID=0\n",
-    "1DUMB_INIT_DEBUG=1\n",
-    "2PIDLING_OPTIONS=\n",
-)
-.as_bytes();
+/// The options that they stand for.
+const OF_VARIABLES: &[u8] = &[GROUP, VERBOSITY, SINGLE_CHILD, DEBUG, WORDS];
 
-/// What stands for an option without a letter: the second letter of its name, as no letter.
-const fn id_by_name(second: u8) -> u8 {
-    second | 0x80
+/// The names of other inits.
+const NAMES: &[u8] = b"dumb-init\ndocker-init\ntini\ntini-static\ncatatonit\n";
+
+/// The options that they stand for.
+const OF_NAMES: &[u8] = &[DUMB_INIT, TINI, TINI, TINI, TINI];
+
+// The number of an option is that of its line in `--help`; those of other lines there stand for what no line tells.
+// All are below 32, so that a set of options is a number too.
+const DEBUG: u8 = 0;
+const DUMB_INIT: u8 = 1;
+const TINI: u8 = WARN_ON_REAP + 1;
+const WORDS: u8 = WARN_ON_REAP + 2;
+const _: () = assert!(WORDS < VERBOSITY && VERBOSITY < 32);
+
+/// The options that take a value.
+const WITH_VALUE: u32 = bit(REMAP_EXIT)
+    | bit(LOG_FORMAT)
+    | bit(PARENT_DEATH_SIGNAL)
+    | bit(REWRITE)
+    | bit(STOP_DELAY)
+    | bit(GRACE_PERIOD);
+
+/// The set of this option alone.
+const fn bit(number: u8) -> u32 {
+    #[expect(clippy::as_conversions, reason = "`from` is not const")]
+    1_u32.wrapping_shl(number as u32)
 }
 
 /// How wide the columns of the option's letter are in a line of `--help`.
@@ -39,21 +60,6 @@ pub enum Name {
     Tini,
     /// Anything else.
     Pidling,
-}
-
-/// What there is to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Task {
-    /// Run the command, which starts with the last word that was read.
-    Run,
-    /// Reap until SIGTERM or SIGINT.
-    Pause,
-    /// Print the help.
-    Help,
-    /// Print the version.
-    Version,
-    /// Print the license.
-    License,
 }
 
 /// Who gets forwarded signals.
@@ -75,25 +81,41 @@ pub enum Leads {
 }
 
 /// Which signal each received signal is forwarded as: what its number is combined with, by an exclusive
-/// or, to get the other one's, or 0 for none.
+/// or, to get the other one's, or 0 for none. There is a place for every `u8`, so that none is out of bounds.
 #[derive(Clone, Copy, Debug)]
-pub struct Rewrites([u8; 65]);
+pub struct Rewrites([u8; 256]);
 
 impl Rewrites {
     /// What `signal` is forwarded as; `None` when it is dropped.
-    #[inline(never)]
     #[must_use]
     pub fn apply(&self, signal: Signal) -> Option<Signal> {
         let number = signal.number();
         let change = self.0.get(usize::from(number));
-        Signal::new(number ^ change.unwrap_or(&0))
+        Signal::from_kernel(number ^ change.unwrap_or(&0))
     }
 
-    fn set(&mut self, signal: Signal, to: Option<Signal>) {
+    /// Has the signal forwarded as STOP unless it is rewritten already.
+    fn stop_for(&mut self, signal: Signal) {
         let number = signal.number();
-        if let Some(change) = self.0.get_mut(usize::from(number)) {
-            *change = number ^ to.map_or(0, Signal::number);
+        if let Some(change @ 0) = self.0.get_mut(usize::from(number)) {
+            *change = number ^ Signal::STOP.number();
         }
+    }
+
+    /// Reads a rewrite; `None` if it is none.
+    #[inline(never)]
+    fn parse(mut to: &[u8], rewrites: &mut Self) -> Option<()> {
+        let from = Signal::parse(take_until(&mut to, b':')?)?;
+        let to = if to == b"0" {
+            0
+        } else {
+            Signal::parse(to)?.number()
+        };
+        if matches!(from, Signal::KILL | Signal::STOP | Signal::CHLD) {
+            return None;
+        }
+        *rewrites.0.get_mut(usize::from(from.number()))? = from.number() ^ to;
+        Some(())
     }
 }
 
@@ -113,18 +135,8 @@ impl StatusSet {
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
 pub struct Options {
-    /// The name it was started under.
-    pub name: Name,
-    /// What to do.
-    pub task: Task,
-    /// Who gets forwarded signals.
-    pub target: Target,
-    /// What the main child leads.
-    pub leads: Leads,
-    /// Wait for the rest (contract 6.4).
-    pub wait_all: bool,
-    /// Warn of each reaped process that is not the main child.
-    pub warn_on_reap: bool,
+    /// The set of options that were given, as [`bit`] numbers them, those that `-c` undid left out.
+    given: u32,
     /// What the log shows.
     pub level: Level,
     /// What a log line looks like.
@@ -133,8 +145,7 @@ pub struct Options {
     pub parent_death_signal: Option<Signal>,
     /// How long the first stop signal is held.
     pub stop_delay: Milliseconds,
-    /// When SIGKILL follows it.
-    pub grace_period: Option<Milliseconds>,
+    grace_period: Milliseconds,
     /// How signals are forwarded.
     pub rewrites: Rewrites,
     /// Statuses that become 0.
@@ -143,160 +154,245 @@ pub struct Options {
 
 /// Why a word cannot be used.
 #[derive(Clone, Copy, Debug)]
+#[repr(C)]
 pub struct UsageError<'a> {
-    /// What is wrong.
-    pub message: Message,
-    /// Where the word was.
-    pub source: Piece,
     /// The word at fault.
     pub word: &'a [u8],
-    /// The line of `--help` for the option it is about, or for the nearest one.
-    pub option: Piece,
-    /// The first letter of the name of that option's value; no letter where it takes none.
-    value: u8,
+    /// What is wrong, if something is.
+    pub message: Option<Message>,
+    /// Where the word was.
+    pub source: Piece,
+    /// The number of the option it is about, or of the nearest one.
+    number: u8,
 }
 
 impl UsageError<'_> {
+    /// The line of `--help` for the option it is about, or for the nearest one.
+    #[must_use]
+    pub fn option(&self) -> Piece {
+        Piece::HELP.plus(self.number)
+    }
+
     /// What was expected in place of the word.
     #[must_use]
     pub fn expected(&self) -> Piece {
-        let mut expected = Piece::EXPECTED;
-        for letter in b"NLSATF" {
-            if *letter == self.value {
-                break;
-            }
-            expected = expected.plus(1);
-        }
-        expected
+        Piece::EXPECTED.plus(match self.number {
+            REMAP_EXIT => 0,
+            VERBOSITY => 1,
+            PARENT_DEATH_SIGNAL => 2,
+            REWRITE => 3,
+            STOP_DELAY | GRACE_PERIOD => 4,
+            _ => 5,
+        })
     }
 }
 
+/// The long name in a line of `--help`.
+#[inline(never)]
+fn name_in(line: &[u8]) -> Option<&[u8]> {
+    take_until(&mut line.get(LETTER..)?, b' ')
+}
+
 impl Options {
-    /// What holds before anything is read, for a process that was started as `program`.
-    #[inline(never)]
+    const fn has(&self, options: u32) -> bool {
+        self.given & options != 0
+    }
+
+    /// The name it was started under.
     #[must_use]
-    pub fn new(mut program: &[u8]) -> Self {
-        while take_until(&mut program, b'/').is_some() {}
-        let mut names = &b"dumb-init docker-init tini tini-static catatonit "[..];
-        let mut name = Name::DumbInit;
-        loop {
-            match take_until(&mut names, b' ') {
-                Some(known) if equal(program, known) => break,
-                Some(_) => name = Name::Tini,
-                None => {
-                    name = Name::Pidling;
-                    break;
-                }
-            }
-        }
-        let (target, leads) = match name {
-            Name::DumbInit => (Target::Group, Leads::Session),
-            Name::Tini | Name::Pidling => (Target::Process, Leads::Group),
-        };
-        Self {
-            name,
-            task: Task::Run,
-            target,
-            leads,
-            wait_all: false,
-            warn_on_reap: false,
-            level: Level::Warning,
-            format: Format::Text,
-            parent_death_signal: None,
-            rewrites: Rewrites([0; 65]),
-            remapped: StatusSet([false; 256]),
-            stop_delay: Milliseconds(0),
-            grace_period: None,
+    pub const fn name(&self) -> Name {
+        if self.has(bit(DUMB_INIT)) {
+            Name::DumbInit
+        } else if self.has(bit(TINI)) {
+            Name::Tini
+        } else {
+            Name::Pidling
         }
     }
 
-    const fn asks_for_output(&self) -> bool {
-        matches!(self.task, Task::Help | Task::Version | Task::License)
+    /// Whether there is something to print and nothing to run.
+    #[must_use]
+    pub const fn asks_for_output(&self) -> bool {
+        self.has(bit(HELP) | bit(LICENSE) | bit(VERSION))
+    }
+
+    /// The first line of that.
+    #[must_use]
+    pub const fn output(&self) -> Piece {
+        if self.has(bit(LICENSE)) {
+            Piece::LICENSE
+        } else if self.has(bit(HELP)) {
+            Piece::HELP
+        } else if self.has(bit(TINI)) {
+            Piece::VERSION_AS_TINI
+        } else {
+            Piece::VERSION
+        }
+    }
+
+    /// Whether to reap until SIGTERM or SIGINT, with no command.
+    #[must_use]
+    pub const fn pauses(&self) -> bool {
+        self.has(bit(PAUSE))
+    }
+
+    /// Who gets forwarded signals.
+    #[must_use]
+    pub const fn target(&self) -> Target {
+        if self.has(bit(GROUP)) {
+            Target::Group
+        } else {
+            Target::Process
+        }
+    }
+
+    /// What the main child leads.
+    #[must_use]
+    pub const fn leads(&self) -> Leads {
+        if self.has(bit(SETSID)) {
+            Leads::Session
+        } else {
+            Leads::Group
+        }
+    }
+
+    /// Whether to wait for the rest (contract 6.4).
+    #[must_use]
+    pub const fn wait_all(&self) -> bool {
+        self.has(bit(WAIT_ALL))
+    }
+
+    /// Whether to warn of each reaped process that is not the main child.
+    #[must_use]
+    pub const fn warn_on_reap(&self) -> bool {
+        self.has(bit(WARN_ON_REAP))
+    }
+
+    /// When SIGKILL follows the first stop signal.
+    #[must_use]
+    pub fn grace_period(&self) -> Option<Milliseconds> {
+        self.has(bit(GRACE_PERIOD)).then_some(self.grace_period)
     }
 }
 
 /// Options while they are read.
 #[derive(Debug)]
-pub struct Reader<'o, 'a> {
-    options: &'o mut Options,
+#[repr(C)]
+pub struct Reader<'a> {
     /// What is left of `PIDLING_OPTIONS`, where white space and control characters separate words.
     variable: &'a [u8],
-    /// The letter of the option that was found last; see [`id_by_name`] for one without.
-    id: u8,
-    /// What was wrong, once a method has returned `None`; before that, it notes what is being read.
+    /// What is wrong, if something is, and before that what is being read: in the end, the command.
     pub error: UsageError<'a>,
+    /// What was understood. In case of an error this is what came before it, so that its report has the
+    /// format that was asked for.
+    pub options: Options,
 }
 
-impl<'o, 'a> Reader<'o, 'a> {
-    /// Nothing was read yet. What is understood before an error stays in `options`, so that its report has
-    /// the format that was asked for.
-    pub const fn new(options: &'o mut Options) -> Self {
-        let error = UsageError {
-            message: Message::NoCommand,
-            source: Piece::ENVIRONMENT,
-            word: b"",
-            // The only variable whose value can be wrong.
-            option: Piece::VERBOSITY,
-            value: b'L',
-        };
+impl<'a> Reader<'a> {
+    /// Nothing was read yet.
+    #[inline(never)]
+    #[must_use]
+    pub const fn new() -> Self {
         Self {
-            options,
             variable: b"",
-            id: 0,
-            error,
+            error: UsageError {
+                word: b"",
+                message: None,
+                source: Piece::ENVIRONMENT,
+                number: 0,
+            },
+            options: Options {
+                given: 0,
+                level: Level::Warning,
+                format: Format::Text,
+                parent_death_signal: None,
+                stop_delay: Milliseconds(0),
+                grace_period: Milliseconds(0),
+                rewrites: Rewrites([0; 256]),
+                remapped: StatusSet([false; 256]),
+            },
         }
     }
 
-    /// Reads the environment's compatibility variables, then `PIDLING_OPTIONS`, then the command line after
-    /// `argv[0]`; later wins (contract 1.3). A command starts with the last word that it takes from `arguments`.
+    /// Reads the program's name, the environment's compatibility variables, then `PIDLING_OPTIONS`, then the
+    /// command line; later wins (contract 1.3).
     ///
-    /// Returns `None` at the first word that is no option, has a missing or a bad value, or for want of a
-    /// command; then the error says why.
+    /// Returns `None` where there is nothing to run: at an option that asks for output, or at the first word that is
+    /// no option, has a missing or a bad value, or for want of a command; then the error says why.
+    #[inline(never)]
     pub fn read(
         &mut self,
-        mut arguments: impl Iterator<Item = &'a [u8]>,
+        mut word: &'a [u8],
+        arguments: &impl Fn() -> Option<&'a [u8]>,
         environment: impl Iterator<Item = &'a [u8]>,
     ) -> Option<()> {
+        while take_until(&mut word, b'/').is_some() {}
+        self.look_up(word, NAMES, OF_NAMES)?;
         for entry in environment {
             // Most variables differ from all of these in their first byte.
-            if !matches!(entry, [b'D' | b'P' | b'T', ..]) {
+            if matches!(entry, [b'D' | b'P' | b'T', ..]) {
+                self.look_up(entry, VARIABLES, OF_VARIABLES)?;
+            }
+        }
+        self.error.source = Piece::PIDLING_OPTIONS;
+        let mut letters = self.variable.get(..0)?;
+        let has_command = loop {
+            if self.options.asks_for_output() {
+                return None;
+            }
+            if let Some((letter, rest)) = letters.split_first() {
+                letters = self.read_option(*letter, rest, arguments)?;
                 continue;
             }
-            let mut variables = VARIABLES;
-            while let Some([id, beginning @ ..]) = take_until(&mut variables, b'\n') {
-                if let Some(value) = after_prefix(entry, beginning)
-                    && (value.is_empty() || beginning.last() == Some(&b'='))
-                {
-                    self.id = *id;
-                    self.apply(value)?;
+            let mut has_word = self.next_word(arguments).is_some();
+            if has_word && let Some((b'-', rest)) = self.error.word.split_first() {
+                if rest == b"-" {
+                    has_word = self.next_word(arguments).is_some();
+                } else if !rest.is_empty() {
+                    letters = rest;
+                    continue;
                 }
             }
+            if self.error.source == Piece::COMMAND_LINE {
+                break has_word;
+            }
+            if has_word {
+                return self.fail(Message::NotAnOption);
+            }
+            self.error.source = Piece::COMMAND_LINE;
+        };
+        if self.options.pauses() == has_command {
+            return self.fail(if has_command {
+                Message::UnwantedCommand
+            } else {
+                Message::NoCommand
+            });
         }
-        if self.read_words(Piece::PIDLING_OPTIONS, &mut arguments)? {
-            return self.fail(Message::NotAnOption);
-        }
-        let has_command = !self.options.asks_for_output()
-            && self.read_words(Piece::COMMAND_LINE, &mut arguments)?;
-        if self.options.asks_for_output() {
-            return Some(());
-        }
-        if self.options.task == Task::Run && !has_command {
-            return self.fail(Message::NoCommand);
-        }
-        if self.options.task == Task::Pause && has_command {
-            return self.fail(Message::UnwantedCommand);
-        }
-        if let Some(grace) = self.options.grace_period
+        if let Some(grace) = self.options.grace_period()
             && grace <= self.options.stop_delay
         {
             return self.fail(Message::GraceTooShort);
         }
-        if (self.options.name, self.options.leads) == (Name::DumbInit, Leads::Session) {
-            for signal in [Signal::TSTP, Signal::TTIN, Signal::TTOU] {
-                let rewrites = &mut self.options.rewrites;
-                if rewrites.apply(signal) == Some(signal) {
-                    rewrites.set(signal, Some(Signal::STOP));
-                }
+        if (self.options.name(), self.options.leads()) == (Name::DumbInit, Leads::Session) {
+            let rewrites = &mut self.options.rewrites;
+            rewrites.stop_for(Signal::TSTP);
+            rewrites.stop_for(Signal::TTIN);
+            rewrites.stop_for(Signal::TTOU);
+        }
+        Some(())
+    }
+
+    /// Carries out what a word stands for in a table of names or variables, if anything.
+    #[inline(never)]
+    fn look_up(&mut self, word: &'a [u8], mut table: &[u8], numbers: &[u8]) -> Option<()> {
+        for number in numbers {
+            let beginning = take_part(&mut table, b'\n');
+            if let Some(value) = after_prefix(word, beginning)
+                && (value.is_empty() || beginning.ends_with(b"="))
+            {
+                self.error.number = *number;
+                self.error.word = value;
+                self.apply()?;
             }
         }
         Some(())
@@ -304,207 +400,143 @@ impl<'o, 'a> Reader<'o, 'a> {
 
     /// Notes what is wrong with the word, which was noted before.
     fn fail<T>(&mut self, message: Message) -> Option<T> {
-        self.error.message = message;
+        self.error.message = Some(message);
         None
     }
 
-    /// Takes the next word from where words are read.
-    fn next_word(&mut self, arguments: &mut impl Iterator<Item = &'a [u8]>) -> Option<&'a [u8]> {
-        if self.error.source == Piece::COMMAND_LINE {
-            return arguments.next();
-        }
-        let mut word = self.variable;
-        while let [..=b' ', rest @ ..] = word {
-            word = rest;
-        }
-        let end = word.iter().position(|byte| *byte <= b' ');
-        (word, self.variable) = word.split_at_checked(end.unwrap_or(word.len()))?;
-        (!word.is_empty()).then_some(word)
-    }
-
-    /// Reads options up to the first word that is none, or past `--`, or past an option that asks for
-    /// output. Notes each word, and returns whether the last one was none.
+    /// Takes the next word from where words are read, and notes it.
     #[inline(never)]
-    fn read_words(
-        &mut self,
-        source: Piece,
-        arguments: &mut impl Iterator<Item = &'a [u8]>,
-    ) -> Option<bool> {
-        self.error.source = source;
-        let mut past_options = false;
-        while let Some(word) = self.next_word(arguments) {
-            self.error.word = word;
-            let mut letters = match word {
-                [b'-', letters @ ..] if !letters.is_empty() && !past_options => letters,
-                _ => return Some(true),
-            };
-            past_options = equal(letters, b"-");
-            if past_options {
-                continue;
-            }
-            let is_long = letters.first() == Some(&b'-');
-            while let Some((letter, rest)) = letters.split_first() {
-                let (mut value, mut name, mut letter, mut is_attached) =
-                    (rest, &b""[..], *letter, !rest.is_empty());
-                letters = rest;
-                if is_long {
-                    (value, name, letter, letters) = (word, word, 0, b"");
-                    is_attached = take_until(&mut value, b'=').is_some();
-                }
-                self.find(name, letter)
-                    .or_else(|| self.fail(Message::UnknownOption))?;
-                if self.error.value != b' ' {
-                    letters = b"";
-                    if !is_attached {
-                        let Some(word) = self.next_word(arguments) else {
-                            return self.fail(Message::MissingValue);
-                        };
-                        value = word;
-                    }
-                } else if is_long && is_attached {
-                    self.error.word = value;
-                    return self.fail(Message::UnwantedValue);
-                }
-                self.apply(value)?;
-                if self.options.asks_for_output() {
-                    return Some(false);
+    fn next_word(&mut self, arguments: &impl Fn() -> Option<&'a [u8]>) -> Option<()> {
+        let word = if self.error.source == Piece::COMMAND_LINE {
+            arguments()?
+        } else {
+            let mut word = self.variable;
+            let mut length = 0_usize;
+            while let Some(byte) = word.get(length) {
+                if *byte > b' ' {
+                    length = length.wrapping_add(1);
+                } else if length > 0 {
+                    break;
+                } else {
+                    word = word.get(1..)?;
                 }
             }
-        }
-        Some(false)
-    }
-
-    /// Finds the option of a letter, or of the long name that `word` holds up to its end or a `=`, and
-    /// notes it. `None` where there is none; then the nearest one is noted.
-    #[inline(never)]
-    fn find(&mut self, word: &[u8], letter: u8) -> Option<()> {
-        let letter = if letter == b'L' { b'l' } else { letter };
-        let mut most_alike = 0;
-        let mut next = Piece::HELP;
-        loop {
-            let line = next;
-            next = line.plus(1);
-            let mut buffer = [0; LINE_LIMIT];
-            let text = &mut Text::new(&mut buffer);
-            text.push_piece(line);
-            let text = text.as_bytes();
-            if text.is_empty() {
+            (word, self.variable) = word.split_at_checked(length)?;
+            if length == 0 {
                 return None;
             }
-            let Some(([b' ', _, _, short, _, _], mut columns)) = text.split_first_chunk::<LETTER>()
-            else {
+            word
+        };
+        self.error.word = word;
+        Some(())
+    }
+
+    /// Reads the option of a letter with what follows it in the word. Returns the letters that are left.
+    fn read_option(
+        &mut self,
+        letter: u8,
+        rest: &'a [u8],
+        arguments: &impl Fn() -> Option<&'a [u8]>,
+    ) -> Option<&'a [u8]> {
+        self.find(letter)
+            .or_else(|| self.fail(Message::UnknownOption))?;
+        let is_long = letter == b'-';
+        let mut value = rest;
+        let is_attached = if is_long {
+            take_until(&mut value, b'=').is_some()
+        } else {
+            !rest.is_empty()
+        };
+        let mut letters = rest.get(..0)?;
+        if WITH_VALUE & bit(self.error.number) != 0 {
+            if is_attached {
+                self.error.word = value;
+            } else if self.next_word(arguments).is_none() {
+                return self.fail(Message::MissingValue);
+            }
+        } else if !is_long {
+            letters = rest;
+        } else if is_attached {
+            self.error.word = value;
+            return self.fail(Message::UnwantedValue);
+        }
+        self.apply()?;
+        Some(letters)
+    }
+
+    /// Finds the option of a letter, or of the long name that the noted word holds up to its end or a `=`, and
+    /// notes it. `None` where there is none; then the nearest one is noted.
+    #[inline(never)]
+    fn find(&mut self, letter: u8) -> Option<()> {
+        const FOUND: usize = 127;
+        const OTHER_CASE: usize = 126;
+        let word = self.error.word;
+        let mut most_alike = 0;
+        let mut texts = [0; packed::LENGTH];
+        let mut lines = Piece::HELP.section(packed::unpack(&mut texts));
+        for number in 0..VERBOSITY {
+            let text = take_part(&mut lines, b'\n');
+            let ([b' ', _, _, short, ..], Some(name)) = (text, name_in(text)) else {
                 continue;
-            };
-            let name = take_until(&mut columns, b' ')?;
-            let id = match name {
-                [_, _, _, second, ..] if *short == b' ' => id_by_name(*second),
-                _ => *short,
             };
             let same = common_start(name, word);
             let is_named = same == name.len() && matches!(word.get(same), None | Some(b'='));
-            let is_found = is_named || (id == letter && letter.is_ascii());
-            // A letter in the wrong case, else the name that begins most alike.
-            let is_other_case = id == letter ^ 0x20;
-            let alike = if is_other_case {
-                99
+            let alike = if is_named || (*short == letter && letter != b' ') {
+                FOUND
+            } else if *short == letter ^ 0x20 {
+                OTHER_CASE
             } else {
-                same.wrapping_add(1)
+                same
             };
-            if is_found || alike > most_alike {
+            if alike > most_alike {
                 most_alike = alike;
-                self.id = id;
-                self.error.value = columns.first().copied().unwrap_or_default();
-                self.error.option = line;
-            }
-            if is_found {
-                return Some(());
+                self.error.number = number;
             }
         }
+        (most_alike == FOUND || letter == b'L').then_some(())
     }
 
-    /// Carries out the option that was noted last.
+    /// Carries out the option that was noted last, with the noted word as its value if it takes one.
     #[inline(never)]
-    fn apply(&mut self, value: &'a [u8]) -> Option<()> {
-        self.options.switch(self.id);
-        self.set(value).or_else(|| {
-            self.error.word = value;
-            self.fail(Message::BadValue)
-        })
+    fn apply(&mut self) -> Option<()> {
+        self.set().or_else(|| self.fail(Message::BadValue))
     }
 
-    /// Carries out the option that was noted last if it takes a value; `None` for one that it does not
-    /// understand.
-    fn set(&mut self, value: &'a [u8]) -> Option<()> {
-        let options = &mut *self.options;
-        match self.id {
-            b'e' => {
+    /// Carries out the option that was noted last; `None` for a value that it does not understand.
+    fn set(&mut self) -> Option<()> {
+        let value = self.error.word;
+        let options = &mut self.options;
+        let number = self.error.number;
+        match number {
+            DEBUG => options.level = Level::Debug,
+            DUMB_INIT => options.given |= bit(GROUP) | bit(SETSID),
+            SINGLE_CHILD => options.given &= !(bit(GROUP) | bit(SETSID)),
+            REMAP_EXIT => {
                 let status = usize::try_from(parse_decimal(value)?).ok()?;
                 *options.remapped.0.get_mut(status)? = true;
             }
             LOG_FORMAT => {
-                options.format = if equal(value, b"json") {
+                options.format = if value == b"json" {
                     Format::Json
-                } else if equal(value, b"text") {
+                } else if value == b"text" {
                     Format::Text
                 } else {
                     return None;
-                };
+                }
             }
-            b'p' => options.parent_death_signal = Some(Signal::parse(value)?),
-            b'r' => {
-                let mut to = value;
-                let from = Signal::parse(take_until(&mut to, b':')?)?;
-                let to = if equal(to, b"0") {
-                    None
-                } else {
-                    Some(Signal::parse(to)?)
-                };
-                options.rewrites.set(from, to);
-                return (!matches!(from, Signal::KILL | Signal::STOP | Signal::CHLD)).then_some(());
-            }
+            PARENT_DEATH_SIGNAL => options.parent_death_signal = Some(Signal::parse(value)?),
+            QUIET => options.level = Level::Error,
+            REWRITE => Rewrites::parse(value, &mut options.rewrites)?,
             STOP_DELAY => options.stop_delay = Milliseconds::parse(value)?,
-            b't' => options.grace_period = Some(Milliseconds::parse(value)?),
+            GRACE_PERIOD => options.grace_period = Milliseconds::parse(value)?,
+            VERBOSE => options.level = options.level.raised(),
             // As there, an empty one counts as none.
-            b'0' if value.is_empty() => {}
-            b'0' => options.level = Level::from_verbosity(parse_decimal(value)?),
-            b'2' => self.variable = value,
+            VERBOSITY if value.is_empty() => {}
+            VERBOSITY => options.level = Level::from_verbosity(parse_decimal(value)?),
+            WORDS => self.variable = value,
             _ => {}
         }
+        options.given |= bit(number);
         Some(())
     }
 }
-
-impl Options {
-    /// Carries out an option if it takes no value.
-    fn switch(&mut self, id: u8) {
-        self.task = match id {
-            b'h' => Task::Help,
-            b'l' => Task::License,
-            b'P' => Task::Pause,
-            b'V' => Task::Version,
-            _ => self.task,
-        };
-        self.level = match id {
-            b'q' => Level::Error,
-            b'v' => self.level.raised(),
-            b'1' => Level::Debug,
-            _ => self.level,
-        };
-        self.target = match id {
-            b'c' => Target::Process,
-            b'g' => Target::Group,
-            _ => self.target,
-        };
-        self.leads = match id {
-            b'c' => Leads::Group,
-            SETSID => Leads::Session,
-            _ => self.leads,
-        };
-        self.wait_all |= id == b'a';
-        self.warn_on_reap |= id == b'w';
-    }
-}
-
-const LOG_FORMAT: u8 = id_by_name(b'o');
-const SETSID: u8 = id_by_name(b'e');
-const STOP_DELAY: u8 = id_by_name(b't');

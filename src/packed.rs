@@ -1,7 +1,7 @@
 //! The texts of `prose` as the build packs them (`src/entry/build.rs`). Statics, not constants: the linker
 //! knows them by name and keeps them apart from what is always needed.
 
-use crate::text::nth;
+use crate::text::{nth, skip, take_part};
 
 /// A piece of text, by its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,18 +20,28 @@ impl Piece {
         self.0
     }
 
-    /// The piece out of all texts, unpacked.
+    /// The piece out of all texts.
+    #[inline(never)]
     #[must_use]
     pub fn of(self, texts: &[u8]) -> &[u8] {
         nth(texts, b'\n', self.0)
     }
+
+    /// The section of lines that begins with the piece, out of all texts.
+    #[must_use]
+    pub fn section(self, texts: &[u8]) -> &[u8] {
+        take_part(&mut skip(texts, b'\n', self.0), SECTION_END)
+    }
 }
+
+/// What ends a section of lines, as a line of its own.
+const SECTION_END: u8 = 0;
 
 /// Unpacks all texts, a line for each piece: a sequence of numbers, each of which stands for a byte, or with the
 /// next one for a copy of bytes that came before. A number lacks its highest bit; so many plain ones follow,
 /// six in the first number, and then each further one behind a bit that says that there is one.
 #[inline(never)]
-pub fn unpack(texts: &mut [u8; LENGTH]) {
+pub fn unpack(texts: &mut [u8; LENGTH]) -> &[u8] {
     let mut length = 0_usize;
     let (mut number, mut plain, mut distance) = (1_usize, 6_u32, 0_usize);
     for packed in &PACKED {
@@ -77,6 +87,7 @@ pub fn unpack(texts: &mut [u8; LENGTH]) {
             (number, plain, distance) = (1, 6, 0);
         }
     }
+    texts
 }
 
 include!(concat!(env!("OUT_DIR"), "/packed.rs"));
@@ -89,18 +100,18 @@ mod tests {
     #[test]
     fn what_was_packed_is_unpacked() {
         let mut texts = [0; LENGTH];
-        unpack(&mut texts);
+        let texts = unpack(&mut texts);
         for (number, (_, words)) in (0..).zip(WORDS) {
-            assert_eq!(Piece::BEGINNING.plus(number).of(&texts), words.as_bytes());
+            assert_eq!(Piece::BEGINNING.plus(number).of(texts), words.as_bytes());
         }
         for (number, template) in (0..).zip(TEMPLATES) {
-            assert_eq!(Piece::MESSAGE.plus(number).of(&texts), template.as_bytes());
+            assert_eq!(Piece::MESSAGE.plus(number).of(texts), template.as_bytes());
         }
         for (number, error) in ERRORS {
-            assert_eq!(Piece::ERROR.plus(*number).of(&texts), error.as_bytes());
+            assert_eq!(Piece::ERROR.plus(*number).of(texts), error.as_bytes());
         }
         for (number, line) in (0..).zip(HELP.lines()) {
-            assert_eq!(Piece::HELP.plus(number).of(&texts), line.as_bytes());
+            assert_eq!(Piece::HELP.plus(number).of(texts), line.as_bytes());
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Where execvp(3) looks for a command, and which of several failures it reports. Pure.
 
 use crate::posix::errno::Errno;
-use crate::text::{Text, take_until};
+use crate::text::Text;
 
 /// The search path where the environment has none.
 pub const DEFAULT_PATH: &[u8] = b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -17,45 +17,46 @@ pub const PATH_LIMIT: usize = 4096;
 /// executed; a refusal is remembered over an absence.
 pub fn search(
     word: &[u8],
-    mut path: &[u8],
+    path: &[u8],
     buffer: &mut Text<'_>,
     mut execute: impl FnMut(&[u8]) -> Errno,
 ) -> Errno {
+    let mut refused = false;
     let mut failure = Errno::ENOENT;
-    if take_until(&mut { word }, b'/').is_some() {
-        path = b"";
-    }
+    // `contains` would be the same, and is larger.
+    let is_file = !word.iter().all(|byte| *byte != b'/');
+    let mut path = if is_file { b"" } else { path };
     let mut is_last = word.is_empty();
     while !is_last {
-        let mut directory = path;
-        if let Some(first) = take_until(&mut path, b':') {
-            directory = first;
-        } else {
-            is_last = true;
-        }
         buffer.clear();
-        if !directory.is_empty() {
-            buffer.push_bytes(directory);
+        is_last = true;
+        while let [byte, rest @ ..] = path {
+            path = rest;
+            if *byte == b':' {
+                is_last = false;
+                break;
+            }
+            buffer.push(*byte);
+        }
+        if buffer.length() > 0 {
             buffer.push(b'/');
         }
         buffer.push_bytes(word);
         buffer.push(0);
-        let errno = if buffer.overflowed() {
+        failure = if buffer.overflowed() {
             Errno::ENAMETOOLONG
         } else {
             execute(buffer.as_bytes())
         };
-        if failure != Errno::EACCES {
-            failure = errno;
-        }
+        refused |= failure == Errno::EACCES;
         if !matches!(
-            errno,
+            failure,
             Errno::ENOENT | Errno::ENOTDIR | Errno::EACCES | Errno::ENAMETOOLONG
         ) {
-            return errno;
+            return failure;
         }
     }
-    failure
+    if refused { Errno::EACCES } else { failure }
 }
 
 #[cfg(test)]

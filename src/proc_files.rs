@@ -4,16 +4,17 @@
 use crate::packed::Piece;
 use crate::posix::pid::Pid;
 use crate::posix::signal::{Signal, SignalSet};
-use crate::text::{after_prefix, parse_decimal, take_until};
+use crate::text::{after_prefix, parse_decimal, take_part, take_until};
 
 /// One process, from `/proc/PID/stat`, `proc_pid_stat(5)`.
 #[derive(Debug)]
 #[repr(C)]
 pub struct ProcessStat {
-    /// The fields as the manual page numbers them. Those that are signed or long hold anything.
-    fields: [u32; 35],
     /// Where in the text the command name ends.
     name_end: u8,
+    /// The fields as the manual page lists them, and more room than a file has fields. Those that are signed or
+    /// long hold anything.
+    fields: [u32; 64],
     /// The file's text, whose fields up to the 34th always fit. It is to be read into here.
     pub text: [u8; 1024],
 }
@@ -23,29 +24,33 @@ impl ProcessStat {
     pub const EMPTY: Self = Self {
         text: [0; 1024],
         name_end: 0,
-        fields: [0; 35],
+        fields: [0; 64],
     };
 
-    /// Takes the text apart, of which there are `length` bytes; none if the file could not be read.
-    pub fn parse(&mut self, length: usize) {
-        // Without a text it has neither state nor parent.
-        self.fields[3] = 0;
-        self.fields[4] = 0;
-        let (mut index, mut field, mut number) = (0_u8, 1_usize, 0_u32);
-        for byte in self.text.get(..length).unwrap_or_default() {
-            if *byte == b')' {
-                // The name stands in parentheses and may itself hold any, so it ends at the last one.
-                self.name_end = index;
-                field = 2;
-            }
-            if *byte == b' ' {
-                field = field.wrapping_add(1);
-                number = 0;
-            } else if let Some(place) = self.fields.get_mut(field) {
-                number = number
-                    .wrapping_mul(10)
-                    .wrapping_add(byte.wrapping_sub(b'0').into());
-                *place = number;
+    /// Takes the text apart, up to the first null byte, with the fields all zero before. Without a file it has
+    /// neither state nor parent.
+    pub fn parse(&mut self) {
+        let (mut index, mut field, mut number) = (0_u8, 0_usize, 0_u32);
+        for byte in &self.text {
+            match *byte {
+                0 => break,
+                b' ' => {
+                    field = field.wrapping_add(1);
+                    number = 0;
+                }
+                b')' => {
+                    // The name stands in parentheses and may itself hold any, so it ends at the last one.
+                    self.name_end = index;
+                    field = 1;
+                }
+                digit => {
+                    number = number
+                        .wrapping_mul(10)
+                        .wrapping_add(digit.wrapping_sub(b'0').into());
+                    if let Some(place) = self.fields.get_mut(field & 63) {
+                        *place = number;
+                    }
+                }
             }
             index = index.wrapping_add(1);
         }
@@ -54,7 +59,7 @@ impl ProcessStat {
     /// The process id.
     #[must_use]
     pub const fn process_id(&self) -> u32 {
-        self.fields[1]
+        self.fields[0]
     }
 
     /// The command name, at most 15 arbitrary bytes.
@@ -68,33 +73,37 @@ impl ProcessStat {
     /// The state's letter, such as `S` or `D`. It was read as a digit.
     #[must_use]
     pub const fn state(&self) -> u8 {
-        let [state, ..] = self.fields[3].to_le_bytes();
+        let [state, ..] = self.fields[2].to_le_bytes();
         state.wrapping_add(b'0')
     }
 
     /// The parent's process id; 0 where it is in another PID namespace.
     #[must_use]
     pub const fn parent(&self) -> u32 {
-        self.fields[4]
+        self.fields[3]
     }
 
     /// The process group; 0 where it is of another PID namespace.
     #[must_use]
     pub const fn group(&self) -> u32 {
-        self.fields[5]
+        self.fields[4]
     }
 
     /// Whether the process is dead and only waits to be reaped, or even that is over.
     #[must_use]
     pub const fn is_dead(&self) -> bool {
-        matches!(self.state(), b'0' | b'Z' | b'X' | b'x')
+        // A letter was read as a digit. Halved, those of the dead and 0 leave other remainders than all the others.
+        const fn bit(letter: u8) -> u32 {
+            1_u32.wrapping_shl(u32::from_le_bytes([letter.wrapping_sub(b'0') / 2, 0, 0, 0]))
+        }
+        const DEAD: u32 = bit(b'0') | bit(b'Z') | bit(b'X') | bit(b'x');
+        DEAD.wrapping_shr(self.fields[2] / 2) & 1 != 0
     }
 
     /// Why a process that was sent `signal` (1 to 31) is still here.
     #[must_use]
-    #[inline(never)]
     pub fn disposition(&self, signal: Signal) -> Piece {
-        let [.., blocked, ignored, caught] = self.fields;
+        let [blocked, ignored, caught] = [self.fields[31], self.fields[32], self.fields[33]];
         let has = |signals: u32| SignalSet(signals.into()).contains(signal);
         if has(ignored) {
             Piece::IGNORES
@@ -122,24 +131,27 @@ pub fn take_process_id(records: &mut &[u8]) -> Option<Pid> {
         // struct linux_dirent64: inode and offset of 8 bytes, record length of 2, type of 1, the name.
         let ([.., low, high, _], mut name) = records.split_first_chunk::<19>()?;
         let length = u16::from_ne_bytes([*low, *high]);
+        if length == 0 {
+            return None;
+        }
         *records = records.get(length.into()..)?;
-        let name = take_until(&mut name, 0)?;
-        if let Some(pid) = process_id(name) {
+        if let Some(pid) = process_id(take_part(&mut name, 0)) {
             return Some(pid);
         }
     }
 }
 
-/// What follows `key` in the first line that starts with it: a count in `memory.events` or
-/// `memory.oom_control`. In `/proc/PID/cgroup`, cgroups(7), the hierarchy's number stands before the key,
-/// which is its name, and the path of the process's group follows. Empty where there is no such line.
+/// What follows the first `key` up to the end of the line: a count in `memory.events` or `memory.oom_control`, or the
+/// path of the process's group in `/proc/PID/cgroup`, cgroups(7), where the key is what stands before it.
+/// Empty where there is no such line.
+#[inline(never)]
 #[must_use]
 pub fn value<'a>(mut text: &'a [u8], key: &[u8]) -> &'a [u8] {
-    while let Some(mut line) = take_until(&mut text, b'\n') {
-        let _ = take_until(&mut line, b':');
-        if let Some(value) = after_prefix(line, key) {
-            return value;
+    while let Some((_, rest)) = text.split_first() {
+        if let Some(mut value) = after_prefix(text, key) {
+            return take_part(&mut value, b'\n');
         }
+        text = rest;
     }
     b""
 }
@@ -150,11 +162,8 @@ mod tests {
 
     fn parse(text: &[u8]) -> ProcessStat {
         let mut stat = ProcessStat::EMPTY;
-        // What a process before has left there is of no matter.
-        for text in [b"12345 (before) S 234 345 456 567", text] {
-            stat.text[..text.len()].copy_from_slice(text);
-            stat.parse(text.len());
-        }
+        stat.text[..text.len()].copy_from_slice(text);
+        stat.parse();
         stat
     }
 
@@ -207,6 +216,10 @@ mod tests {
             assert_eq!(stat.is_dead(), expected, "{text}");
             assert_eq!(stat.parent(), u32::from(!text.is_empty()), "{text}");
         }
+        // Where the file could not be read, its path may be left: of nobody, who is dead.
+        let stat = parse(b"/proc/self/stat\0");
+        assert!(stat.is_dead() && stat.parent() == 0);
+        assert!(stat.process_id() > 4_194_304, "{}", stat.process_id());
     }
 
     fn process_ids(mut records: &[u8]) -> impl Iterator<Item = Pid> {
@@ -236,10 +249,10 @@ mod tests {
     fn cgroup_paths_are_found_in_either_hierarchy() {
         let hybrid =
             b"9:name=systemd:/\n4:memory:/docker/ab:c\n3:memoryless:/no\n0::/system.slice\n";
-        assert_eq!(value(hybrid, b"memory:"), b"/docker/ab:c");
-        assert_eq!(value(hybrid, b":"), b"/system.slice");
-        assert_eq!(value(b"0::/\n", b"memory:"), b"");
-        assert_eq!(value(b"", b":"), b"");
+        assert_eq!(value(hybrid, b":memory:"), b"/docker/ab:c");
+        assert_eq!(value(hybrid, b"0::"), b"/system.slice");
+        assert_eq!(value(b"0::/\n", b":memory:"), b"");
+        assert_eq!(value(b"", b"0::"), b"");
     }
 
     #[test]

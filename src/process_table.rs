@@ -8,8 +8,9 @@ use crate::posix::errno::Errno;
 use crate::posix::pid::Pid;
 use crate::posix::signal::Signal;
 use crate::proc_files::{ProcessStat, take_process_id, value};
-use crate::sys::{self, Open, Recipient};
-use crate::text::{Text, parse_decimal};
+use crate::supervisor::Asked;
+use crate::sys::{self, Open, Recipient, Terminated};
+use crate::text::{Text, parse_decimal, skip, take_part};
 
 /// How many survivors are listed by name.
 const LISTED: u32 = 32;
@@ -17,47 +18,57 @@ const LISTED: u32 = 32;
 /// Long enough for control groups of ordinary depth.
 const LIMIT: usize = 1024;
 
-/// Reads the beginning of the file of this path; nothing for any failure.
+/// What paths begin and end with, proc_pid_stat(5) and cgroups(7): two parts for each file, each with a space behind
+/// it.
+static PATHS: [u8; 104] =
+    *b"/proc/ /stat /proc/self/cgroup  /sys/fs/cgroup/memory /memory.oom_control \
+/sys/fs/cgroup /memory.events ";
+
+/// The numbers of the first of both.
+const STAT: u8 = 0;
+const CGROUP: u8 = 2;
+const CGROUPS_1: u8 = 4;
+const CGROUPS_2: u8 = 6;
+
+/// Reads the beginning of a file into `text`, which is all zeros. Its path begins with this part and ends with the
+/// next one, and between them are `middle` and, unless it is 0, a number. `text` serves for the path too, which
+/// stays there for any failure: then it has neither a line nor more than one field.
 #[inline(never)]
-fn read<'a>(path: &mut Text<'_>, text: &'a mut [u8; LIMIT]) -> &'a [u8] {
+fn read(part: u8, middle: &[u8], number: u32, text: &mut [u8; LIMIT]) {
+    let path = &mut Text::new(text);
+    let mut parts = skip(&PATHS, b' ', part);
+    path.push_bytes(take_part(&mut parts, b' '));
+    path.push_bytes(middle);
+    if number > 0 {
+        path.push_decimal(number);
+    }
+    path.push_bytes(take_part(&mut parts, b' '));
     path.push(0);
-    let mut length = 0;
-    if let Ok(file) = sys::open(path.as_bytes(), Open::READ) {
-        length = sys::read(file, text).unwrap_or(0);
+    if let Ok(file) = sys::open(Terminated::new(path.as_bytes()), Open::READ) {
+        let _ = sys::read(file, text);
         sys::close(file);
     }
-    text.get(..length).unwrap_or_default()
 }
 
 /// Reads the file `/proc/PID/stat` of one process, of this one for 0.
 #[inline(never)]
 fn read_stat(stat: &mut ProcessStat, pid: u32) {
-    let mut buffer = [0; 32];
-    let path = &mut Text::new(&mut buffer);
-    path.push_bytes(b"/proc/");
-    if pid == 0 {
-        path.push_bytes(b"self");
-    } else {
-        path.push_decimal(pid);
-    }
-    path.push_bytes(b"/stat");
-    let length = read(path, &mut stat.text).len();
-    stat.parse(length);
+    *stat = ProcessStat::EMPTY;
+    let length = if pid == 0 { 4 } else { 0 };
+    let middle = b"self".get(..length).unwrap_or_default();
+    read(STAT, middle, pid, &mut stat.text);
+    stat.parse();
 }
 
 /// What is done with each process of the rest and with the main child.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Task {
+    /// It is listed as a survivor of the signal, which these got.
+    List(Asked),
     /// It gets the signal.
     Signal,
     /// It gets the signal, unless it has it already as one of the main child's process group.
     SignalOutsideGroup,
-    /// It is listed as a survivor of the signal, which the main child got.
-    ListAfterChild,
-    /// It is listed as a survivor of the signal, which the main child's process group got.
-    ListAfterGroup,
-    /// It is listed as a survivor of the signal, which all got.
-    ListAfterAll,
 }
 
 /// The processes beside the init.
@@ -69,59 +80,120 @@ pub struct ProcessTable<'a> {
     pub child: Pid,
     /// Where to say what was done.
     pub log: &'a mut Log<'a>,
+    /// With how many processes the last task was done.
+    pub count: u32,
 }
 
 impl ProcessTable<'_> {
     /// Does the task with each living process of the rest and with the main child: all of the PID
-    /// namespace if the init is PID 1, else its descendants (contract 6.5). Returns with how many.
+    /// namespace if the init is PID 1, else its descendants (contract 6.5). Counts them.
     ///
     /// # Errors
     /// `/proc` is missing, or of another PID namespace (ESRCH).
     #[inline(never)]
-    fn for_each(&mut self, task: Task, signal: Signal) -> sys::Result<u32> {
-        let directory = sys::open(b"/proc\0", Open::DIRECTORY)?;
+    fn for_each(&mut self, task: Task, signal: Signal) -> sys::Result<()> {
+        self.count = 0;
+        let directory = sys::open(Terminated::known(c"/proc"), Open::DIRECTORY)?;
         let mut result = Err(Errno::ESRCH);
-        let mut stat = ProcessStat::EMPTY;
-        let stat = &mut stat;
-        read_stat(stat, 0);
+        let walk = &mut Walk {
+            table: self,
+            task,
+            signal,
+            stat: ProcessStat::EMPTY,
+        };
+        read_stat(&mut walk.stat, 0);
         // In /proc of another namespace, the same numbers would be other processes.
-        if stat.process_id() == self.own.number().cast_unsigned() {
-            let mut count = 0_u32;
-            let mut records = [0; LIMIT];
-            result = loop {
-                let length = match sys::read_directory(directory, &mut records) {
-                    Ok(0) => break Ok(count),
-                    Ok(length) => length,
-                    Err(error) => break Err(error),
-                };
-                let mut records = records.get(..length).unwrap_or_default();
-                while let Some(pid) = take_process_id(&mut records) {
-                    if self.is_of_rest(pid, stat) && self.do_task(task, signal, pid, count, stat) {
-                        count = count.wrapping_add(1);
-                    }
+        if walk.stat.process_id() == walk.table.own.number().cast_unsigned() {
+            loop {
+                let mut records = [0; LIMIT];
+                result = sys::read_directory(directory, &mut records).map(|_| ());
+                // The length of the first one, if there is any.
+                if records[16] == 0 {
+                    break;
                 }
-            };
+                let mut records = records.as_slice();
+                while let Some(pid) = take_process_id(&mut records) {
+                    walk.visit(pid);
+                }
+            }
         }
         sys::close(directory);
         result
     }
 
-    /// Whether a process is beside PID 1 or below another init.
-    fn is_of_rest(&self, pid: Pid, stat: &mut ProcessStat) -> bool {
-        if self.own == Pid::INIT {
-            return pid != self.own;
+    /// Sends SIGTERM or SIGKILL to the rest and to the main child: PID 1 to all at once, another init to
+    /// each by itself. SIGTERM may spare the main child's group, which has it already (contract 6.4).
+    /// Without `/proc`, PID 1 sends it to everyone, another init to the main child's group.
+    pub fn signal(&mut self, task: Task, signal: Signal) {
+        let mut recipient = Recipient::EVERYONE;
+        let mut message = Message::RestAllSignalled;
+        let mut result = Err(Errno::ESRCH);
+        if self.own != Pid::INIT {
+            recipient = Recipient::group(self.child);
         }
-        let own = self.own.number().cast_unsigned();
+        if self.own != Pid::INIT || task != Task::Signal {
+            message = Message::RestSignalled;
+            result = self.for_each(task, signal);
+            self.log.ignored(Piece::READ, result);
+        }
+        if result.is_err() {
+            message = Message::RestAllSignalled;
+            result = sys::kill(recipient, Some(signal));
+        }
+        if result.is_ok() && signal == Signal::TERM {
+            self.log.say(message, signal, self.count);
+        }
+        self.log.ignored(Piece::KILL, result);
+    }
+
+    /// Says who is still here, and why (contract 6.6).
+    pub fn list_survivors(&mut self, task: Task, signal: Signal) {
+        match self.for_each(task, signal) {
+            Err(error) => self.log.say(Message::SurvivorsUnknown, error, Value::NONE),
+            Ok(()) => {
+                if let Some(more @ 1..) = self.count.checked_sub(LISTED) {
+                    self.log.say(Message::MoreSurvivors, more, Value::NONE);
+                }
+            }
+        }
+    }
+}
+
+/// What goes along the processes of `/proc`.
+#[repr(C)]
+struct Walk<'t, 'a> {
+    table: &'t mut ProcessTable<'a>,
+    task: Task,
+    signal: Signal,
+    /// The process that was read last; it is long, and comes after what is near.
+    stat: ProcessStat,
+}
+
+impl Walk<'_, '_> {
+    /// Does the task with a process if it is of the rest and alive, and counts it.
+    #[inline(never)]
+    fn visit(&mut self, pid: Pid) {
+        if self.is_of_rest(pid) {
+            self.do_task(pid);
+        }
+    }
+
+    /// Whether a process is beside PID 1 or below another init.
+    fn is_of_rest(&mut self, pid: Pid) -> bool {
+        if self.table.own == Pid::INIT {
+            return pid != Pid::INIT;
+        }
+        let own = self.table.own.number().cast_unsigned();
         let mut ancestor = pid.number().cast_unsigned();
         // A chain is never longer than there are processes; 1024 ends one that changes under our eyes.
         for _ in 0..1024 {
-            read_stat(stat, ancestor);
+            read_stat(&mut self.stat, ancestor);
             // It has died in the meantime, and whoever is below it has a new parent.
-            if stat.state() == b'0' && ancestor != pid.number().cast_unsigned() {
+            if self.stat.state() == b'0' && ancestor != pid.number().cast_unsigned() {
                 ancestor = pid.number().cast_unsigned();
                 continue;
             }
-            ancestor = stat.parent();
+            ancestor = self.stat.parent();
             if ancestor == own {
                 return true;
             }
@@ -132,80 +204,36 @@ impl ProcessTable<'_> {
         false
     }
 
-    /// Reads the process and does the task with it, after `count` others, and returns whether that counts.
-    fn do_task(
-        &mut self,
-        task: Task,
-        signal: Signal,
-        pid: Pid,
-        count: u32,
-        stat: &mut ProcessStat,
-    ) -> bool {
+    /// Reads the process and does the task with it.
+    fn do_task(&mut self, pid: Pid) {
+        let (stat, table, signal) = (&mut self.stat, &mut *self.table, self.signal);
         read_stat(stat, pid.number().cast_unsigned());
         if stat.is_dead() {
-            return false;
+            return;
         }
-        let in_group = stat.group() == self.child.number().cast_unsigned();
-        if task <= Task::SignalOutsideGroup {
-            return !(in_group && task == Task::SignalOutsideGroup)
-                && sys::kill(Recipient::process(pid), Some(signal)).is_ok();
-        }
-        if count < LISTED {
-            let was_asked = task == Task::ListAfterAll
-                || pid == self.child
-                || (in_group && task == Task::ListAfterGroup);
-            let disposition = if was_asked {
+        let in_group = stat.group() == table.child.number().cast_unsigned();
+        let Task::List(asked) = self.task else {
+            if !(in_group && self.task == Task::SignalOutsideGroup)
+                && sys::kill(Recipient::process(pid), Some(signal)).is_ok()
+            {
+                table.count = table.count.wrapping_add(1);
+            }
+            return;
+        };
+        table.count = table.count.wrapping_add(1);
+        if table.count <= LISTED {
+            let was_asked = match asked {
+                Asked::Child => pid == table.child,
+                Asked::Group => in_group || pid == table.child,
+                Asked::Rest => true,
+            };
+            let words = if was_asked {
                 stat.disposition(signal)
             } else {
                 Piece::NEVER_GOT
             };
-            let values = [
-                pid.into(),
-                stat.state().into(),
-                disposition.into(),
-                signal.into(),
-            ];
-            self.log.say_all(Message::Survivor, stat.name(), &values);
-        }
-        true
-    }
-
-    /// Sends SIGTERM or SIGKILL to the rest and to the main child: PID 1 to all at once, another init to
-    /// each by itself. SIGTERM may spare the main child's group, which has it already (contract 6.4).
-    /// Without `/proc`, PID 1 sends it to everyone, another init to the main child's group.
-    pub fn signal(&mut self, task: Task, signal: Signal) {
-        let mut recipient = Recipient::EVERYONE;
-        let mut message = Message::RestAllSignalled;
-        let mut processes = Err(Errno::ESRCH);
-        if self.own != Pid::INIT {
-            recipient = Recipient::group(self.child);
-        }
-        if self.own != Pid::INIT || task != Task::Signal {
-            message = Message::RestSignalled;
-            processes = self.for_each(task, signal);
-            self.log.ignored(Piece::READ, processes.map(|_| ()));
-        }
-        if processes.is_err() {
-            message = Message::RestAllSignalled;
-            processes = sys::kill(recipient, Some(signal)).map(|()| 0);
-        }
-        if let Ok(processes) = processes
-            && signal == Signal::TERM
-        {
-            self.log.say(message, signal, processes);
-        }
-        self.log.ignored(Piece::KILL, processes.map(|_| ()));
-    }
-
-    /// Says who is still here, and why (contract 6.6).
-    pub fn list_survivors(&mut self, task: Task, signal: Signal) {
-        match self.for_each(task, signal) {
-            Err(error) => self.log.say(Message::SurvivorsUnknown, error, Value::NONE),
-            Ok(count) => {
-                if let Some(more @ 1..) = count.checked_sub(LISTED) {
-                    self.log.say(Message::MoreSurvivors, more, Value::NONE);
-                }
-            }
+            let values = [pid.into(), stat.state().into(), words.into(), signal.into()];
+            table.log.say_all(Message::Survivor, stat.name(), &values);
         }
     }
 }
@@ -213,28 +241,28 @@ impl ProcessTable<'_> {
 /// How many processes of the init's memory control group the kernel has killed for want of memory:
 /// the group's own file where the host's hierarchy is visible, else the one that a container sees as
 /// the root. `None` where neither can be read.
+#[inline(never)]
 #[must_use]
 pub fn oom_kill_count() -> Option<u32> {
-    let (mut path, mut groups) = ([0; LIMIT], [0; LIMIT]);
-    let path = &mut Text::new(&mut path);
-    path.push_piece(Piece::CGROUP);
-    let groups = read(path, &mut groups);
-    // In version 2 of control groups, the hierarchy has no name.
-    oom_kill_count_of(path, value(groups, b":"), Piece::CGROUPS_2)
-        .or_else(|| oom_kill_count_of(path, value(groups, b"memory:"), Piece::CGROUPS_1))
+    let mut groups = [0; LIMIT];
+    read(CGROUP, b"", 0, &mut groups);
+    // In version 2 of control groups, the hierarchy has the number 0 and no name.
+    let mut count = oom_kill_count_of(&groups, b"0::", CGROUPS_2);
+    if count.is_none() {
+        count = oom_kill_count_of(&groups, b":memory:", CGROUPS_1);
+    }
+    count
 }
 
-/// The count in a hierarchy's file of a group, else of the root: the first piece is where the hierarchy is
-/// mounted, the second one the file.
+/// The count in the file of a group, which follows the hierarchy's `name` in `groups`, else in that of the root:
+/// the first piece is where the hierarchy is mounted, the second one the file.
 #[inline(never)]
-fn oom_kill_count_of(path: &mut Text<'_>, mut group: &[u8], pieces: Piece) -> Option<u32> {
+fn oom_kill_count_of(groups: &[u8], name: &[u8], part: u8) -> Option<u32> {
+    let mut group = value(groups, name);
     loop {
-        path.clear();
-        path.push_piece(pieces);
-        path.push_bytes(group);
-        path.push_piece(pieces.plus(1));
         let mut text = [0; LIMIT];
-        let count = parse_decimal(value(read(path, &mut text), b"oom_kill "));
+        read(part, group, 0, &mut text);
+        let count = parse_decimal(value(&text, b"oom_kill "));
         if count.is_some() || group.is_empty() {
             return count;
         }

@@ -162,16 +162,6 @@ pub const WORDS: &[(&str, &str)] = &[
     ("CATCHES", "catches"),
     ("BLOCKS", "blocks"),
     ("HAS_NOT_ACTED_ON", "has not yet acted on"),
-    // Files, proc_pid_stat(5) and cgroups(7).
-    ("PROC", "/proc/"),
-    ("SELF", "self"),
-    ("STAT", "/stat"),
-    ("CGROUP", "/proc/self/cgroup"),
-    // Where either version of control groups is mounted, and the file in a group that counts OOM kills.
-    ("CGROUPS_1", "/sys/fs/cgroup/memory"),
-    ("", "/memory.oom_control"),
-    ("CGROUPS_2", "/sys/fs/cgroup"),
-    ("", "/memory.events"),
 ];
 
 /// The error numbers that starting a process can meet (`include/uapi/asm-generic/errno-base.h` and

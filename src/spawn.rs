@@ -3,13 +3,13 @@
 //! Between clone(2) and execve(2) the child shares the init's memory and touches only `sys`, its own
 //! stack and `Plan`; its failures come back as [`StartError`] in the plan, and the parent speaks.
 
-use crate::options::Leads;
+use crate::options::{Leads, Options};
 use crate::path_search::{self, DEFAULT_PATH, PATH_LIMIT};
 use crate::posix::errno::Errno;
 use crate::posix::pid::Pid;
 use crate::posix::signal::SignalSet;
 use crate::proc_files::process_id;
-use crate::sys::{self, Disposition, Vector};
+use crate::sys::{self, Disposition, Terminated, Vectors};
 use crate::terminal::{ChildTerminal, Foreground};
 use crate::text::{Text, after_prefix};
 
@@ -63,18 +63,12 @@ impl StartError {
 pub struct Plan<'a> {
     /// What it gets back.
     pub inherited: Inherited,
-    /// What it becomes the leader of.
-    pub leads: Leads,
+    /// What was asked for.
+    pub options: &'a Options,
     /// What it does about the terminal.
-    pub terminal: ChildTerminal,
-    /// The argument vector of the init.
-    pub arguments: &'a Vector,
-    /// The index of the command in it.
-    pub command: usize,
-    /// The environment.
-    pub environment: &'a Vector,
-    /// The init.
-    pub own: Pid,
+    pub terminal: ChildTerminal<'a>,
+    /// The command.
+    pub command: &'a [u8],
     /// Why it did not start, if so.
     pub failure: Option<StartError>,
 }
@@ -83,39 +77,56 @@ const LISTEN_PID: &[u8] = b"LISTEN_PID=";
 
 impl Plan<'_> {
     /// Starts the command as the leader of a process group or a session of its own (contract 2), and returns
-    /// its process. If there is a failure then, it is dead or never was, and the terminal is as it was.
-    pub fn start(&mut self, foreground: &mut Foreground) -> Pid {
-        let child = sys::spawn(self);
-        if let Err(errno) = child {
-            self.failure = Some(StartError {
-                stage: Stage::Clone,
-                errno,
-            });
-        }
-        let child = child.unwrap_or(self.own);
-        if self.failure.is_some() {
+    /// its process.
+    ///
+    /// # Errors
+    /// Then it is dead or never was, and the terminal is as it was.
+    pub fn start(
+        mut self,
+        vectors: Vectors<'_>,
+        foreground: &mut Foreground,
+    ) -> Result<Pid, StartError> {
+        let plan = &mut self;
+        let child = sys::spawn(Child { plan, vectors }).map_err(|errno| StartError {
+            stage: Stage::Clone,
+            errno,
+        })?;
+        if let Some(error) = self.failure {
             foreground.take_back(child);
+            return Err(error);
         }
-        child
+        Ok(child)
     }
 }
 
-impl sys::Child for Plan<'_> {
+/// The child with all that it has.
+struct Child<'p, 'c, 'v> {
+    plan: &'p mut Plan<'c>,
+    /// The arguments from the command on, and the environment.
+    vectors: Vectors<'v>,
+}
+
+impl sys::Child for Child<'_, '_, '_> {
     /// The child's whole life before its program.
-    fn run(&mut self) -> ! {
-        let (stage, errno) = match prepare(self) {
-            Ok(()) => (Stage::Exec, execute(self)),
+    #[expect(
+        clippy::inline_always,
+        reason = "called in one place, where a copy of the child would be made for it"
+    )]
+    #[inline(always)]
+    fn run(self) -> ! {
+        let (stage, errno) = match prepare(self.plan) {
+            Ok(()) => (Stage::Exec, execute(self.plan, self.vectors)),
             Err(errno) => (Stage::Group, errno),
         };
         let failure = StartError { stage, errno };
-        self.failure = Some(failure);
+        self.plan.failure = Some(failure);
         // Where an emulator forks instead of sharing the memory, this is all that the init learns.
         sys::exit(failure.status())
     }
 }
 
 fn prepare(plan: &Plan<'_>) -> sys::Result<()> {
-    match plan.leads {
+    match plan.options.leads() {
         Leads::Group => {
             sys::setpgid()?;
             plan.terminal.become_foreground();
@@ -132,61 +143,59 @@ fn prepare(plan: &Plan<'_>) -> sys::Result<()> {
 }
 
 /// Executes the command as execvp(3) does, and returns only to say why not.
-fn execute(plan: &Plan<'_>) -> Errno {
+fn execute(plan: &Plan<'_>, vectors: Vectors<'_>) -> Errno {
+    let mut buffer = [0; 32];
+    let mut own_listen_pid = Text::new(&mut buffer);
+    // Bound after the buffer, so that what stands there lives as long as the strings in them.
+    let mut vectors = vectors;
     let mut path = None;
     let mut listen_pid = None;
-    for (index, entry) in plan.environment.iter().enumerate() {
+    for variable in vectors.variables() {
+        let entry = variable.get();
         path = path.or(after_prefix(entry, b"PATH="));
-        if after_prefix(entry, LISTEN_PID).and_then(process_id) == Some(plan.own) {
-            listen_pid = Some(index);
+        if let Some(pid) = after_prefix(entry, LISTEN_PID).and_then(process_id)
+            && sys::getppid() == pid
+        {
+            listen_pid = Some(variable);
         }
     }
-    let word = plan.arguments.word(plan.command);
     let path = path.unwrap_or(DEFAULT_PATH);
-    let mut buffer = [0; 32];
-    let own_listen_pid = &mut Text::new(&mut buffer);
-    if let Some(index) = listen_pid {
+    if let Some(variable) = listen_pid {
         own_listen_pid.push_bytes(LISTEN_PID);
         own_listen_pid.push_decimal(sys::getpid().number().unsigned_abs());
         own_listen_pid.push(0);
-        plan.environment.replace(index, own_listen_pid.as_bytes());
+        variable.set(Terminated::new(own_listen_pid.as_bytes()));
     }
     // As late as can be: a signal that stops the child before it has executed the command stops the init too,
     // until SIGCONT, because vfork(2) waits for one or the other.
     let _ = sys::set_signal_mask(plan.inherited.mask);
     // No candidate is longer than both together, and few need all of the page that `PATH_MAX` takes.
-    if word.len().saturating_add(path.len()) < USUAL_LIMIT - 2 {
-        return search(plan, word, path, &mut [0; USUAL_LIMIT]);
+    if plan.command.len().wrapping_add(path.len()) < USUAL_LIMIT - 2 {
+        return search(vectors, plan.command, path, &mut [0; USUAL_LIMIT]);
     }
-    search_longest(plan, word, path)
+    search_longest(vectors, plan.command, path)
 }
 
 /// Searches with candidates as long as they may be, in a stack frame of its own that hardly any start needs.
 #[inline(never)]
-fn search_longest(plan: &Plan<'_>, word: &[u8], path: &[u8]) -> Errno {
-    search(plan, word, path, &mut [0; PATH_LIMIT])
+fn search_longest(vectors: Vectors<'_>, command: &[u8], path: &[u8]) -> Errno {
+    search(vectors, command, path, &mut [0; PATH_LIMIT])
 }
 
 #[inline(never)]
-fn search(plan: &Plan<'_>, word: &[u8], path: &[u8], buffer: &mut [u8]) -> Errno {
-    let buffer = &mut Text::new(buffer);
-    path_search::search(word, path, buffer, |file| {
-        let mut first = plan.command;
-        let errno = sys::execve(file, plan.arguments, first, plan.environment);
-        if errno == Errno::ENOEXEC {
-            // POSIX, exec: a file of unknown format is a script. The entry before the command is free.
-            plan.arguments.replace(first, file);
-            first = first.wrapping_sub(1);
-            plan.arguments.replace(first, SHELL);
-            let _ = sys::execve(SHELL, plan.arguments, first, plan.environment);
-        }
-        // Without a shell, the format stays the reason.
-        errno
-    })
+fn search(vectors: Vectors<'_>, command: &[u8], path: &[u8], buffer: &mut [u8]) -> Errno {
+    let mut buffer = Text::new(buffer);
+    let errno = path_search::search(command, path, &mut buffer, |file| {
+        vectors.execve(Terminated::new(file))
+    });
+    if errno == Errno::ENOEXEC {
+        // POSIX, exec: a file of unknown format is a script. Without a shell, the format stays the reason.
+        let script = Terminated::new(buffer.as_bytes());
+        let shell = Terminated::known(c"/bin/sh");
+        let _ = vectors.execve_by(shell, script);
+    }
+    errno
 }
 
 /// As much as most command words and search paths need.
 const USUAL_LIMIT: usize = 512;
-
-/// Runs files of unknown format.
-const SHELL: &[u8] = b"/bin/sh\0";

@@ -8,7 +8,7 @@ use crate::options::{Name, Options, Target};
 use crate::packed::Piece;
 use crate::posix::duration::{Instant, Milliseconds};
 use crate::posix::pid::Pid;
-use crate::posix::signal::{Received, Signal};
+use crate::posix::signal::{Received, Signal, SignalSet};
 use crate::posix::wait_status::WaitStatus;
 
 /// How long the rest may take to end, from the main child's death, without a grace period
@@ -21,9 +21,6 @@ const KILL_AGAIN: Milliseconds = Milliseconds(100);
 /// How long after SIGKILL the init waits for the rest, which may be beyond its reach: of another
 /// user, or in an uninterruptible sleep.
 const GIVE_UP: Milliseconds = Milliseconds(5_000);
-
-/// A point of time that never comes.
-const NEVER: Instant = Instant::new(u64::MAX);
 
 /// Who sent the SIGKILL that the main child died of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,11 +36,11 @@ pub enum Killer {
 /// Who was sent the stop signal before the deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Asked {
-    /// The main child got this stop signal.
-    Child(Signal),
-    /// Its process group got this stop signal.
-    Group(Signal),
-    /// The main child is dead, and the rest got SIGTERM.
+    /// The main child.
+    Child,
+    /// Its process group.
+    Group,
+    /// All: the main child is dead, and the rest got SIGTERM.
     Rest,
 }
 
@@ -53,8 +50,8 @@ pub trait Steps {
     fn now(&mut self) -> Instant;
     /// Whether the init's own acts raised the signal (contract 3.5).
     fn is_own(&self, received: &Received) -> bool;
-    /// Sends a signal to the target, on account of what was received.
-    fn forward(&mut self, target: Target, signal: Signal, received: &Received);
+    /// Sends a signal to the target, on account of what was received, which bears that signal now.
+    fn forward(&mut self, target: Target, received: &Received);
     /// Says that a received signal goes nowhere, and why.
     fn drop_signal(&mut self, signal: Signal, reason: Piece);
     /// Says that the shutdown began with this signal, and how long it is held back.
@@ -71,134 +68,119 @@ pub trait Steps {
     fn signal_group(&mut self, signal: Signal);
     /// Sends SIGTERM to the rest, or to those who are not in the main child's process group.
     fn terminate_rest(&mut self, spare_group: bool);
-    /// Reports the survivors and sends them SIGKILL, to the main child as well while it lives.
-    fn kill_all(&mut self, asked: Asked, elapsed: Milliseconds);
+    /// Reports the survivors of a signal and sends them SIGKILL, to the main child as well while it lives, in a
+    /// shutdown that began then.
+    fn kill_all(&mut self, asked: Asked, signal: Signal, began: Instant);
     /// Sends SIGKILL to whoever was born meanwhile.
     fn kill_again(&mut self);
-    /// Says that some processes outlived SIGKILL.
-    fn give_up(&mut self, elapsed: Milliseconds);
-    /// Ends the init; `elapsed` is how long the shutdown took, if there was one.
-    fn end(&mut self, status: u8, killer: Option<Killer>, elapsed: Option<Milliseconds>);
-}
-
-/// The main child, as far as the init knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum MainChild {
-    /// There never is one: pause.
-    Absent,
-    /// It runs, or it is stopped.
-    Alive(Pid),
-    /// It is dead and reaped, and the rest is waited for.
-    Dead,
+    /// Says that some processes outlived SIGKILL since then.
+    fn give_up(&mut self, since: Instant);
+    /// Ends the init, whose shutdown began then, or never. Nothing is to be done afterwards.
+    fn end(&mut self, status: u8, killer: Option<Killer>, began: Instant);
 }
 
 /// What the init has decided so far.
 #[derive(Clone, Debug)]
+#[repr(C)]
 pub struct Supervisor<'a, S> {
-    options: &'a Options,
-    /// Carries out what is decided.
+    /// Carries out what is decided. It is named most often, and has the same address.
     pub steps: S,
-    main_child: MainChild,
-    /// The exit status, once the main child is dead.
-    status: u8,
-    /// Who killed it, if SIGKILL did.
-    killer: Option<Killer>,
-    /// A signal was forwarded as KILL.
-    forwarded_kill: bool,
-    /// A signal was forwarded as TERM.
-    forwarded_term: bool,
-    /// The last stop signal that was forwarded.
-    stop_signal: Option<Signal>,
+    options: &'a Options,
     /// When the shutdown began: with the first stop signal, else with the wait for the rest.
-    began: Option<Instant>,
+    began: Instant,
     /// When the first stop signal is forwarded that is held back.
     release_at: Instant,
     /// When SIGKILL goes out next. The first time is the deadline, which never moves once set.
     kill_at: Instant,
     /// Since when SIGKILL should have ended the rest.
-    killed_since: Option<Instant>,
-    /// The signal that is held back.
-    held: (Signal, Received),
+    killed_since: Instant,
+    /// The signals that were forwarded.
+    forwarded: SignalSet,
+    /// What is held back, as it is forwarded.
+    held: Received,
+    /// The main child while it lives, or the init itself for a pause process. Once there is none, the rest is
+    /// waited for.
+    main_child: Option<Pid>,
+    /// The exit status, once the main child is dead.
+    status: u8,
+    /// Who killed it, if SIGKILL did.
+    killer: Option<Killer>,
+    /// The last stop signal that was received, as it is forwarded.
+    stop_signal: Signal,
 }
 
 impl<'a, S: Steps> Supervisor<'a, S> {
-    /// Starts with a main child that runs, or with none for a pause process.
+    /// Starts with a main child that runs, or with the init itself for a pause process.
     #[must_use]
-    pub const fn new(options: &'a Options, child: Option<Pid>, steps: S) -> Self {
+    pub const fn new(options: &'a Options, child: Pid, steps: S) -> Self {
         Self {
             options,
             steps,
-            main_child: match child {
-                Some(child) => MainChild::Alive(child),
-                None => MainChild::Absent,
-            },
+            main_child: Some(child),
             status: 0,
             killer: None,
-            forwarded_kill: false,
-            forwarded_term: false,
-            stop_signal: None,
-            began: None,
-            release_at: NEVER,
-            kill_at: NEVER,
-            killed_since: None,
-            held: (Signal::TERM, Received::from_nobody(Signal::TERM)),
+            forwarded: SignalSet(0),
+            stop_signal: Signal::TERM,
+            began: Instant::NEVER,
+            release_at: Instant::NEVER,
+            kill_at: Instant::NEVER,
+            killed_since: Instant::NEVER,
+            held: Received::from_nobody(Signal::TERM),
         }
     }
 
-    /// When [`Self::woken`] wants to be called; `None` lets the init sleep until something happens.
+    /// When [`Self::woken`] wants to be called; never lets the init sleep until something happens.
     #[must_use]
-    pub fn wake_at(&self) -> Option<Instant> {
-        let at = self.release_at.min(self.kill_at);
-        (at < NEVER).then_some(at)
+    pub fn wake_at(&self) -> Instant {
+        self.release_at.min(self.kill_at)
     }
 
-    /// Whether the init only waits for the rest, so that [`Self::alone`] is news.
+    /// Whether the init only waits for the rest, so that [`Self::alone`] is to be called.
     #[must_use]
     pub fn waits_for_rest(&self) -> bool {
-        self.main_child == MainChild::Dead
+        self.main_child.is_none()
     }
 
-    /// A signal other than SIGCHLD was received.
-    pub fn received(&mut self, received: &Received) {
+    /// A signal other than SIGCHLD was received. It is changed to what it is forwarded as.
+    pub fn received(&mut self, received: &mut Received) {
         let signal = received.signal;
-        let reason = match self.main_child {
-            _ if self.steps.is_own(received) => Piece::CAUSED_BY_PIDLING,
-            MainChild::Absent if matches!(signal, Signal::TERM | Signal::INT) => {
-                return self.end();
-            }
-            MainChild::Absent | MainChild::Dead => Piece::NO_MAIN_CHILD,
-            MainChild::Alive(_) => {
-                if let Some(forwarded) = self.options.rewrites.apply(signal) {
-                    return self.pass_on(forwarded, received);
-                }
-                Piece::REWRITTEN_TO_0
-            }
+        let reason = if self.steps.is_own(received) {
+            Piece::CAUSED_BY_PIDLING
+        } else if self.options.pauses() && matches!(signal, Signal::TERM | Signal::INT) {
+            return self.end();
+        } else if self.options.pauses() || self.waits_for_rest() {
+            Piece::NO_MAIN_CHILD
+        } else if let Some(forwarded) = self.options.rewrites.apply(signal) {
+            received.signal = forwarded;
+            return self.pass_on(signal, received);
+        } else {
+            Piece::REWRITTEN_TO_0
         };
         self.steps.drop_signal(signal, reason);
     }
 
-    /// Forwards a received signal as what it is rewritten to, or holds it back.
-    fn pass_on(&mut self, forwarded: Signal, received: &Received) {
-        let signal = received.signal;
-        if forwarded.is_stop() {
-            if self.began.is_none() {
+    /// Forwards what was received as this signal, or holds it back.
+    fn pass_on(&mut self, signal: Signal, received: &Received) {
+        if received.signal.is_stop() {
+            self.stop_signal = received.signal;
+            if self.began == Instant::NEVER {
                 let now = self.steps.now();
-                self.began = Some(now);
-                if let Some(grace) = self.options.grace_period {
+                self.began = now;
+                if let Some(grace) = self.options.grace_period() {
                     self.kill_at = now.after(grace);
                 }
                 let delay = self.options.stop_delay;
                 self.steps.begin_shutdown(signal, delay);
                 if delay > Milliseconds(0) {
                     self.release_at = now.after(delay);
-                    self.held = (forwarded, *received);
+                    self.held = *received;
                     return;
                 }
             }
             self.release();
         }
-        self.forward(forwarded, received);
-        if self.options.name == Name::DumbInit && signal.is_terminal_stop() {
+        self.forward(received);
+        if self.options.name() == Name::DumbInit && signal.is_terminal_stop() {
             self.steps.stop_itself();
         }
     }
@@ -206,62 +188,59 @@ impl<'a, S: Steps> Supervisor<'a, S> {
     /// Forwards the stop signal that is held back, if one is.
     #[inline(never)]
     fn release(&mut self) {
-        if self.release_at < NEVER {
-            self.release_at = NEVER;
-            let (signal, received) = self.held;
-            self.forward(signal, &received);
+        if self.release_at < Instant::NEVER {
+            self.release_at = Instant::NEVER;
+            let held = self.held;
+            self.forward(&held);
         }
     }
 
     #[inline(never)]
-    fn forward(&mut self, signal: Signal, received: &Received) {
-        if signal.is_stop() {
-            self.stop_signal = Some(signal);
-        }
-        self.forwarded_kill |= signal == Signal::KILL;
-        self.forwarded_term |= signal == Signal::TERM;
-        self.steps.forward(self.options.target, signal, received);
+    fn forward(&mut self, received: &Received) {
+        self.forwarded = self.forwarded.with(received.signal);
+        self.steps.forward(self.options.target(), received);
     }
 
     /// A child changed state: it is dead and was reaped, or it was stopped.
     pub fn changed(&mut self, pid: Pid, status: WaitStatus) {
-        let is_main = self.main_child == MainChild::Alive(pid);
-        let code = match status {
-            WaitStatus::Other => return,
-            WaitStatus::Stopped(signal) => {
-                if is_main && signal.is_terminal_stop() {
-                    self.steps.stop_with_child(signal);
-                }
-                return;
+        if self.main_child != Some(pid) {
+            if status.is_end() {
+                self.steps.reaped(pid, self.options.warn_on_reap());
             }
-            WaitStatus::Exited(code) => code,
-            WaitStatus::Killed(signal) => signal.wrapping_add(128),
-        };
-        if !is_main {
-            return self.steps.reaped(pid, self.options.warn_on_reap);
+            return;
         }
-        if status == WaitStatus::Killed(Signal::KILL.number()) {
-            self.killer = Some(if self.killed_since.is_some() {
+        if !status.is_end() {
+            if let Some(signal) = status.stopped_by()
+                && signal.is_terminal_stop()
+            {
+                self.steps.stop_with_child(signal);
+            }
+            return;
+        }
+        self.status = status.exit_status();
+        if status.killed_by() == Some(Signal::KILL) {
+            self.killer = Some(if self.killed_since < Instant::NEVER {
                 Killer::Deadline
-            } else if self.forwarded_kill {
+            } else if self.forwarded.contains(Signal::KILL) {
                 Killer::Rewrite
             } else {
                 Killer::Stranger
             });
         }
-        if self.release_at < NEVER {
-            self.release_at = NEVER;
-            self.steps.drop_signal(self.held.0, Piece::NO_MAIN_CHILD);
+        if self.release_at < Instant::NEVER {
+            self.release_at = Instant::NEVER;
+            self.steps
+                .drop_signal(self.held.signal, Piece::NO_MAIN_CHILD);
         }
         self.steps.child_ended(status);
-        self.main_child = MainChild::Dead;
-        if !self.options.remapped.contains(code) {
-            self.status = code;
+        self.main_child = None;
+        if self.options.remapped.contains(self.status) {
+            self.status = 0;
         }
-        let group = self.options.target == Target::Group;
-        if !self.options.wait_all {
+        let group = self.options.target() == Target::Group;
+        if !self.options.wait_all() {
             if group
-                && self.options.name == Name::DumbInit
+                && self.options.name() == Name::DumbInit
                 && let Some(signal) = self.options.rewrites.apply(Signal::TERM)
             {
                 self.steps.signal_group(signal);
@@ -269,27 +248,25 @@ impl<'a, S: Steps> Supervisor<'a, S> {
             return self.end();
         }
         let now = self.steps.now();
-        self.began = self.began.or(Some(now));
-        if self.killed_since.is_some() {
-            self.killed_since = Some(now);
-            return self.kill_again(now);
+        if self.began == Instant::NEVER {
+            self.began = now;
         }
-        if self.kill_at == NEVER {
-            self.kill_at = now.after(self.options.grace_period.unwrap_or(REST_GRACE));
+        if self.killed_since < Instant::NEVER {
+            // The rest gets it again at once, and is given the full time from now on.
+            self.killed_since = now;
+            self.kill_at = now;
+            return;
         }
-        self.steps.terminate_rest(group && self.forwarded_term);
+        if self.kill_at == Instant::NEVER {
+            self.kill_at = now.after(self.options.grace_period().unwrap_or(REST_GRACE));
+        }
+        self.steps
+            .terminate_rest(group && self.forwarded.contains(Signal::TERM));
     }
 
-    fn kill_again(&mut self, now: Instant) {
-        self.kill_at = now.after(KILL_AGAIN);
-        self.steps.kill_again();
-    }
-
-    /// Nobody is left beside the init.
+    /// While the rest is waited for: nobody is left beside the init.
     pub fn alone(&mut self) {
-        if self.waits_for_rest() {
-            self.end();
-        }
+        self.end();
     }
 
     /// It is now this time, and what [`Self::wake_at`] asked for may have come.
@@ -300,34 +277,29 @@ impl<'a, S: Steps> Supervisor<'a, S> {
         if self.kill_at > now {
             return;
         }
-        let Some(since) = self.killed_since else {
-            self.killed_since = Some(now);
-            let mut asked = Asked::Rest;
-            self.kill_at = now.after(KILL_AGAIN);
+        self.kill_at = now.after(KILL_AGAIN);
+        if self.killed_since == Instant::NEVER {
+            self.killed_since = now;
+            let (mut asked, mut signal) = (Asked::Rest, Signal::TERM);
             if !self.waits_for_rest() {
-                let signal = self.stop_signal.unwrap_or(Signal::TERM);
-                asked = match self.options.target {
-                    Target::Process => Asked::Child(signal),
-                    Target::Group => Asked::Group(signal),
+                self.kill_at = Instant::NEVER;
+                signal = self.stop_signal;
+                asked = match self.options.target() {
+                    Target::Process => Asked::Child,
+                    Target::Group => Asked::Group,
                 };
-                self.kill_at = NEVER;
             }
-            return self
-                .steps
-                .kill_all(asked, now.since(self.began.unwrap_or(now)));
-        };
-        let elapsed = now.since(since);
-        if elapsed < GIVE_UP {
-            return self.kill_again(now);
+            self.steps.kill_all(asked, signal, self.began);
+        } else if now < self.killed_since.after(GIVE_UP) {
+            self.steps.kill_again();
+        } else {
+            self.steps.give_up(self.killed_since);
+            self.end();
         }
-        self.steps.give_up(elapsed);
-        self.end();
     }
 
-    #[inline(never)]
     fn end(&mut self) {
-        let elapsed = self.began.map(|began| self.steps.now().since(began));
-        self.steps.end(self.status, self.killer, elapsed);
+        self.steps.end(self.status, self.killer, self.began);
     }
 }
 

@@ -6,9 +6,8 @@
 //! # Safety
 //! Every system call below is told of memory only through references and slices that live until it
 //! returns, and of lengths that are theirs. The two exceptions say so: [`spawn`], whose child
-//! borrows this process's memory while this process sleeps, and [`Vector`], whose pointers the
-//! kernel itself laid on the initial stack, or which were replaced for an execve(2) and only the kernel
-//! reads from then on.
+//! borrows this process's memory while this process sleeps, and [`Vectors`], whose pointers the
+//! kernel itself laid on the initial stack, or which were replaced for an execve(2).
 #![expect(unsafe_code, reason = "this is the kernel's door")]
 
 #[cfg(not(any(
@@ -43,8 +42,9 @@ use crate::posix::signal::{Code, Received, Sender, Signal, SignalSet};
 #[cfg(any(target_arch = "s390x", target_arch = "powerpc64"))]
 use calls::{Sysno, syscall};
 use core::cell::Cell;
-use core::ffi::c_void;
-use core::mem::{MaybeUninit, offset_of};
+use core::ffi::{CStr, c_void};
+use core::marker::PhantomData;
+use core::mem::{ManuallyDrop, MaybeUninit, offset_of};
 use core::ptr;
 #[cfg(not(any(target_arch = "s390x", target_arch = "powerpc64")))]
 use syscalls::{Sysno, raw_syscall as syscall};
@@ -57,23 +57,47 @@ const SIGSET_SIZE: usize = size_of::<SignalSet>();
 
 /// What a call returned. None of those here returns an address, so every negative number is an error.
 fn taken(result: usize) -> Result<usize> {
-    done(result).map(|()| result)
+    match Errno::new(to_int(result).min(0).wrapping_neg()) {
+        Some(errno) => Err(errno),
+        None => Ok(result),
+    }
 }
 
+/// What a call came to that returns 0 where it does not fail.
 fn done(result: usize) -> Result<()> {
-    match Errno::new(to_int(result).min(0).wrapping_neg()) {
+    match Errno::new(to_int(result).wrapping_neg()) {
         Some(errno) => Err(errno),
         None => Ok(()),
     }
 }
 
-/// The address of a string that ends with a null byte, as all paths here do; of an empty one if it does
-/// not, so that the kernel never reads past its end.
-fn c_string(bytes: &[u8]) -> *const u8 {
-    if bytes.last() == Some(&0) {
-        bytes.as_ptr()
-    } else {
-        c"".as_ptr().cast()
+/// A string that ends with a null byte.
+#[derive(Clone, Copy, Debug)]
+pub struct Terminated<'a> {
+    start: *const u8,
+    string: PhantomData<&'a [u8]>,
+}
+
+impl<'a> Terminated<'a> {
+    /// One that is known when the init is built.
+    #[must_use]
+    pub const fn known(string: &'static CStr) -> Self {
+        Self {
+            start: string.as_ptr().cast(),
+            string: PhantomData,
+        }
+    }
+
+    /// Bytes with a null byte at their end; the empty string where there is none, so that the kernel never reads
+    /// past them.
+    #[inline(never)]
+    #[must_use]
+    pub fn new(bytes: &'a [u8]) -> Self {
+        let mut terminated = Self::known(c"");
+        if let [.., 0] = bytes {
+            terminated.start = bytes.as_ptr();
+        }
+        terminated
     }
 }
 
@@ -118,13 +142,22 @@ pub fn getpid() -> Pid {
     Pid::new(to_int(pid)).unwrap_or(Pid::NOBODY)
 }
 
-/// The parent of this process, getppid(2); `None` where it is in another PID namespace.
+/// The parent of a process, who may be in another PID namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parent(i32);
+
+impl PartialEq<Pid> for Parent {
+    fn eq(&self, pid: &Pid) -> bool {
+        self.0 == pid.number()
+    }
+}
+
+/// The parent of this process: getppid(2).
 #[must_use]
 #[inline(never)]
-pub fn getppid() -> Option<Pid> {
+pub fn getppid() -> Parent {
     // SAFETY: getppid takes nothing.
-    let pid = unsafe { syscall!(Sysno::getppid) };
-    Pid::new(to_int(pid))
+    Parent(to_int(unsafe { syscall!(Sysno::getppid) }))
 }
 
 /// The process group of this process, getpgid(2); `None` where its leader is in another PID namespace.
@@ -147,7 +180,6 @@ pub fn getsid() -> Option<Pid> {
 ///
 /// # Errors
 /// EPERM where it leads a session.
-#[inline(never)]
 pub fn setpgid() -> Result<()> {
     // SAFETY: setpgid takes two numbers; 0 means the caller.
     done(unsafe { syscall!(Sysno::setpgid, 0, 0) })
@@ -159,7 +191,7 @@ pub fn setpgid() -> Result<()> {
 /// EPERM where it leads a process group already.
 pub fn setsid() -> Result<()> {
     // SAFETY: setsid takes nothing.
-    done(unsafe { syscall!(Sysno::setsid) })
+    taken(unsafe { syscall!(Sysno::setsid) }).map(|_| ())
 }
 
 /// Makes orphaned descendants children of this process: prctl(2), `PR_SET_CHILD_SUBREAPER`.
@@ -178,6 +210,7 @@ pub fn set_parent_death_signal(signal: Signal) -> Result<()> {
     prctl(libc::PR_SET_PDEATHSIG, signal.number().into())
 }
 
+#[inline(never)]
 fn prctl(operation: i32, argument: usize) -> Result<()> {
     // SAFETY: both operations take a number.
     done(unsafe { syscall!(Sysno::prctl, register(operation), argument, 0, 0, 0) })
@@ -186,7 +219,7 @@ fn prctl(operation: i32, argument: usize) -> Result<()> {
 /// What a child does that shares the memory of its sleeping parent.
 pub trait Child {
     /// Lives the child's life, on the unused part of the parent's stack.
-    fn run(&mut self) -> !;
+    fn run(self) -> !;
 }
 
 /// Starts a process that shares the memory of this one, and sleeps until it executes a program or
@@ -194,113 +227,182 @@ pub trait Child {
 ///
 /// # Errors
 /// EAGAIN at a limit of processes; ENOMEM.
-pub fn spawn<C: Child>(child: &mut C) -> Result<Pid> {
+pub fn spawn<C: Child>(child: C) -> Result<Pid> {
     extern "C" fn begin<C: Child>(child: *mut c_void) -> ! {
-        // SAFETY: it is the one below, and the parent, which has borrowed it, sleeps.
-        let child = unsafe { &mut *child.cast::<C>() };
+        // SAFETY: it is the one below, which nobody else uses or drops.
+        let child = unsafe { child.cast::<C>().read() };
         child.run()
     }
+    let mut child = ManuallyDrop::new(child);
     let flags = register(libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD);
-    // SAFETY: `begin` takes what `child` is, which outlives the call and which nobody else uses during it.
-    let result = unsafe { arch::clone_vfork(flags, begin::<C>, ptr::from_mut(child).cast()) };
+    // SAFETY: `begin` takes what `child` is, which outlives the call and which nobody else uses or drops.
+    let result = unsafe { arch::clone_vfork(flags, begin::<C>, (&raw mut child).cast()) };
     let pid = taken(result)?;
     Pid::new(to_int(pid)).ok_or(Errno::ESRCH)
 }
 
-/// A null-terminated array of strings as the kernel lays it on the initial stack: argument vector
-/// or environment, execve(2).
+/// A place for the address of a string.
+type Slot = Cell<*const u8>;
+
+/// What the kernel lays on the initial stack, execve(2): the argument vector, in which one is at some argument, and
+/// the environment. The strings in them live as long as `'a`.
 #[derive(Debug)]
-pub struct Vector {
-    /// All entries and the null pointer behind them.
-    slots: &'static [Cell<*const u8>],
-    /// Whether an entry was replaced by a string that may not live as long as the process.
-    replaced: Cell<bool>,
+pub struct Vectors<'a> {
+    /// Where the argument is, or the null pointer behind the last. Before it is another argument, or how many
+    /// there are.
+    argument: Cell<*const Slot>,
+    /// Where the first variable is, or a null pointer for none.
+    environment: *const Slot,
+    strings: PhantomData<&'a [u8]>,
 }
 
-impl Vector {
-    /// Takes the array that starts at `first`.
+/// The string that starts there, without its null byte.
+///
+/// # Safety
+/// There is a null-terminated string, which lives as long as `'a`.
+#[inline(never)]
+unsafe fn string<'a>(start: *const u8) -> &'a [u8] {
+    let mut length = 0;
+    loop {
+        let place = start.wrapping_add(length);
+        // SAFETY: the null byte was not yet met, so this byte is of the string. Volatile, because the
+        // compiler calls strlen(3) otherwise, which is larger.
+        let byte = unsafe { place.read_volatile() };
+        if byte == 0 {
+            break;
+        }
+        length = length.wrapping_add(1);
+    }
+    // SAFETY: `length` bytes were just read, they live as long as the caller says, nobody writes them.
+    unsafe { core::slice::from_raw_parts(start, length) }
+}
+
+impl<'a> Vectors<'a> {
+    /// Takes what starts at `stack`, and is at the first argument.
     ///
     /// # Safety
-    /// `first` points to an array of pointers that ends with the first null pointer; the pointers
-    /// before it point to null-terminated strings. All that lives as long as the process and nobody
-    /// else has or makes references to it.
+    /// `stack` points to the number of arguments, which that many pointers to null-terminated strings and a null
+    /// pointer follow, and after them such pointers again up to the first null pointer. All that lives as long as
+    /// `'a` and nobody else has or makes references to it.
     #[must_use]
-    pub unsafe fn new(first: *const *const u8) -> Self {
-        let mut count = 0_usize;
-        loop {
-            let slot = first.wrapping_add(count);
-            // SAFETY: the null pointer was not yet met, so this entry exists.
-            let entry = unsafe { slot.read() };
-            count = count.wrapping_add(1);
-            if entry.is_null() {
-                break;
-            }
-        }
-        // SAFETY: `count` entries were just read; the caller leaves them to us alone.
-        let slots = unsafe { core::slice::from_raw_parts(first.cast(), count) };
+    pub unsafe fn new(stack: *const usize) -> Self {
+        // SAFETY: the number of arguments is there.
+        let count = unsafe { stack.read() };
+        let argument = stack.wrapping_add(1).cast::<Slot>();
+        let environment = argument.wrapping_add(count).wrapping_add(1);
         Self {
-            slots,
-            replaced: Cell::new(false),
+            argument: Cell::new(argument),
+            environment,
+            strings: PhantomData,
         }
     }
 
-    /// The string at `index` without its null byte; `None` past the end, and after [`Self::replace`].
+    /// The place of an argument or a variable, of the null pointer behind them or before an argument.
+    #[expect(clippy::unused_self, reason = "it lends its lifetime")]
+    fn slot(&self, place: *const Slot) -> &Slot {
+        // SAFETY: nothing else is handed in here, and all of that lives as long as `'a`.
+        unsafe { &*place }
+    }
+
+    /// The argument, empty behind the last one.
     #[must_use]
-    pub fn get(&self, index: usize) -> Option<&[u8]> {
-        let start = self.slots.get(index)?.get();
-        if start.is_null() || self.replaced.get() {
+    pub fn argument(&self) -> &'a [u8] {
+        let mut start = self.slot(self.argument.get()).get();
+        if start.is_null() {
+            start = c"".as_ptr().cast();
+        }
+        // SAFETY: it is one of our strings, or one that lives for ever.
+        unsafe { string(start) }
+    }
+
+    /// Goes on to the next argument; `None` behind the last one.
+    pub fn next(&self) -> Option<&'a [u8]> {
+        let argument = self.argument.get();
+        if !self.slot(argument).get().is_null() {
+            self.argument.set(argument.wrapping_add(1));
+        }
+        let start = self.slot(self.argument.get()).get();
+        if start.is_null() {
             return None;
         }
-        let mut length = 0;
-        loop {
-            let place = start.wrapping_add(length);
-            // SAFETY: the null byte was not yet met, so this byte is of the string.
-            let byte = unsafe { place.read() };
-            if byte == 0 {
-                break;
+        // SAFETY: it is one of our strings.
+        Some(unsafe { string(start) })
+    }
+
+    /// The environment in its order.
+    pub fn environment(&self) -> impl Iterator<Item = &'a [u8]> {
+        let mut place = self.environment;
+        core::iter::from_fn(move || {
+            let start = self.slot(place).get();
+            if start.is_null() {
+                return None;
             }
-            length = length.wrapping_add(1);
-        }
-        // SAFETY: `length` bytes were just read, they live as long as the process, nobody writes them.
-        Some(unsafe { core::slice::from_raw_parts(start, length) })
+            place = place.wrapping_add(1);
+            // SAFETY: it is one of our strings.
+            Some(unsafe { string(start) })
+        })
     }
 
-    /// The string at `index`, empty where [`Self::get`] has none.
-    #[inline(never)]
+    /// The environment in its order, to be changed.
+    pub fn variables(&mut self) -> impl Iterator<Item = Variable<'_, 'a>> {
+        let vectors: &Self = self;
+        let mut place = vectors.environment;
+        core::iter::from_fn(move || {
+            let slot = vectors.slot(place);
+            if slot.get().is_null() {
+                return None;
+            }
+            place = place.wrapping_add(1);
+            let strings = PhantomData;
+            Some(Variable { slot, strings })
+        })
+    }
+
+    /// Replaces this process by the program in the file `path`, with the arguments from here on, execve(2);
+    /// returns only to say why not.
     #[must_use]
-    pub fn word(&self, index: usize) -> &[u8] {
-        self.get(index).unwrap_or_default()
+    pub fn execve(&self, path: Terminated<'_>) -> Errno {
+        let (arguments, environment) = (self.argument.get(), self.environment);
+        // SAFETY: the path is null-terminated; both arrays hold pointers up to a null pointer.
+        let result = unsafe { syscall!(Sysno::execve, path.start, arguments, environment) };
+        done(result).err().unwrap_or(Errno::ENOEXEC)
     }
 
-    /// Puts `word`, which ends with a null byte, in the place of the entry at `index`, if there is one. As it
-    /// need not live as long as the process, nothing but execve(2) reads any entry from then on.
-    pub fn replace(&self, index: usize, word: &[u8]) {
-        if let Some(slot) = self.slots.get(index)
-            && !slot.get().is_null()
-        {
-            self.replaced.set(true);
-            slot.set(c_string(word));
+    /// Does the same with an interpreter and its script in the place of the argument.
+    #[must_use]
+    pub fn execve_by(self, interpreter: Terminated<'a>, script: Terminated<'a>) -> Errno {
+        let place = self.argument.get();
+        let argument = self.slot(place);
+        if !argument.get().is_null() {
+            argument.set(script.start);
+            // Another argument, or their number, which nobody needs any more.
+            let before = place.wrapping_sub(1);
+            self.slot(before).set(interpreter.start);
+            self.argument.set(before);
         }
-    }
-
-    /// All strings in their order.
-    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        (0..).map_while(|index| self.get(index))
+        self.execve(interpreter)
     }
 }
 
-/// Replaces this process by the program in the file `path`, with the arguments from index `first` on,
-/// execve(2); returns only to say why not. Entries that were replaced by words that are gone by now are what
-/// happens to be in their place.
-#[inline(never)]
-#[must_use]
-pub fn execve(path: &[u8], arguments: &Vector, first: usize, environment: &Vector) -> Errno {
-    let arguments = arguments.slots.get(first..).unwrap_or_default().as_ptr();
-    let environment = environment.slots.as_ptr();
-    // SAFETY: the path is null-terminated; both arrays hold pointers up to a null pointer. The kernel only reads
-    // the strings there, and refuses those that it cannot read.
-    let result = unsafe { syscall!(Sysno::execve, c_string(path), arguments, environment) };
-    taken(result).err().unwrap_or(Errno::ENOEXEC)
+/// A variable of the environment.
+#[derive(Debug)]
+pub struct Variable<'v, 'a> {
+    slot: &'v Slot,
+    strings: PhantomData<&'v mut &'a [u8]>,
+}
+
+impl<'a> Variable<'_, 'a> {
+    /// Its name and value.
+    #[must_use]
+    pub fn get(&self) -> &'a [u8] {
+        // SAFETY: it is one of our strings.
+        unsafe { string(self.slot.get()) }
+    }
+
+    /// Replaces it.
+    pub fn set(self, variable: Terminated<'a>) {
+        self.slot.set(variable.start);
+    }
 }
 
 /// Reaps this child, or any dead one, or tells of a stopped one, without waiting: wait4(2) with `WNOHANG`,
@@ -323,21 +425,21 @@ pub fn wait(child: Option<Pid>) -> Result<(Option<Pid>, i32)> {
 
 /// Replaces the signal mask of this process and returns the old one: `rt_sigprocmask(2)`.
 #[must_use]
-pub fn set_signal_mask(mask: SignalSet) -> SignalSet {
-    let mut old = SignalSet(0);
-    // SAFETY: both sets are as long as the length says.
+pub fn set_signal_mask(mut mask: SignalSet) -> SignalSet {
+    let place = &raw mut mask;
+    // SAFETY: the set is as long as the length says; the kernel reads all of it before it writes there.
     let result = unsafe {
         syscall!(
             Sysno::rt_sigprocmask,
             register(libc::SIG_SETMASK),
-            &raw const mask,
-            &raw mut old,
+            place,
+            place,
             SIGSET_SIZE
         )
     };
-    // It cannot fail; where a tracer makes it, an empty old mask is the usual one.
+    // It cannot fail; where a sandbox makes it, the next call fails too, and every mask stays as it is.
     let _ = result;
-    old
+    mask
 }
 
 /// What a process does with a signal, sigaction(2). Nothing that is executed starts with a handler.
@@ -354,18 +456,23 @@ impl Disposition {
 /// Sets the disposition of SIGCHLD and returns the old one: `rt_sigaction(2)`.
 #[must_use]
 pub fn set_sigchld_disposition(disposition: Disposition) -> Disposition {
-    /// The kernel's `struct sigaction`: the handler first, the rest zero, on every architecture here.
-    #[derive(Clone, Copy)]
+    /// The words behind the handler: flags, the restorer, which not every architecture has, and the mask.
+    const REST: usize = 2 + SIGSET_SIZE / size_of::<usize>();
+    /// The kernel's `struct sigaction`: the handler comes first on every architecture here.
     #[repr(C)]
-    struct Action {
+    struct Action<T> {
         handler: Disposition,
-        rest: [usize; 5],
+        rest: T,
     }
     // Not one structure for both: qemu-user writes the old one before it reads the new one.
-    let [new, mut old] = [Action {
+    let new = Action {
         handler: disposition,
-        rest: [0; 5],
-    }; 2];
+        rest: [0_usize; REST],
+    };
+    let mut old = Action {
+        handler: disposition,
+        rest: MaybeUninit::<[usize; REST]>::uninit(),
+    };
     let signal = register(libc::SIGCHLD);
     // SAFETY: `Action` is at least as long as the kernel's structure, in both places.
     let result = unsafe {
@@ -419,36 +526,38 @@ impl SignalInfo {
     };
 }
 
-/// Waits for one of `signals`, all of which are blocked, for `timeout` or for ever:
+/// No end of a wait.
+pub const FOREVER: Milliseconds = Milliseconds(u32::MAX);
+
+/// Waits for one of `signals`, all of which are blocked, for `timeout` or [`FOREVER`]:
 /// `rt_sigtimedwait(2)`.
 ///
 /// # Errors
 /// EAGAIN when the timeout is over; EINTR after a stop.
-pub fn wait_for_signal(signals: SignalSet, timeout: Option<Milliseconds>) -> Result<Received> {
+pub fn wait_for_signal(signals: SignalSet, timeout: Milliseconds) -> Result<Received> {
     let mut info = MaybeUninit::<SignalInfo>::uninit();
-    let timeout = timeout.map(timespec);
-    let timeout = timeout.as_ref().map_or(ptr::null(), ptr::from_ref);
+    let time = timespec(timeout);
+    let time = if timeout == FOREVER {
+        ptr::null()
+    } else {
+        &raw const time
+    };
     let (signals, info_address) = (&raw const signals, info.as_mut_ptr());
     // SAFETY: the set is as long as the length says, `info` as long as the kernel's structure, and
-    // `timeout` null or a timespec.
-    done(unsafe {
+    // `time` null or a timespec.
+    let number = taken(unsafe {
         syscall!(
             Sysno::rt_sigtimedwait,
             signals,
             info_address,
-            timeout,
+            time,
             SIGSET_SIZE
         )
     })?;
-    // SAFETY: the call has succeeded, so the kernel has filled the structure.
-    let SignalInfo {
-        signal,
-        code,
-        sender,
-        ..
-    } = unsafe { info.assume_init_ref() };
-    let [number, ..] = signal.to_le_bytes();
+    let [number, ..] = number.to_le_bytes();
     let signal = Signal::new(number).ok_or(Errno::EINTR)?;
+    // SAFETY: the call has succeeded, so the kernel has filled the structure.
+    let SignalInfo { code, sender, .. } = unsafe { info.assume_init_ref() };
     Ok(Received {
         signal,
         code: Code(*code),
@@ -555,15 +664,15 @@ fn clock(which: libc::clockid_t) -> (u32, u32) {
 
 /// Sleeps: ppoll(2) with nothing to poll.
 pub fn sleep(length: Milliseconds) {
-    let _ = ppoll(&mut [], length);
+    ppoll(&mut [], length);
 }
 
-fn ppoll(descriptors: &mut [libc::pollfd], timeout: Milliseconds) -> Result<()> {
+fn ppoll(descriptors: &mut [libc::pollfd], timeout: Milliseconds) {
     let time = timespec(timeout);
     let no_mask = ptr::null::<SignalSet>();
     let count = descriptors.len();
     // SAFETY: there are `count` descriptors, `time` is a timespec and a null mask changes nothing.
-    done(unsafe {
+    let result = unsafe {
         syscall!(
             Sysno::ppoll,
             descriptors.as_mut_ptr(),
@@ -572,7 +681,9 @@ fn ppoll(descriptors: &mut [libc::pollfd], timeout: Milliseconds) -> Result<()> 
             no_mask,
             SIGSET_SIZE
         )
-    })
+    };
+    // Where it fails, it leaves the descriptors as they are, and nothing happened to them.
+    let _ = result;
 }
 
 // ---- Files --------------------------------------------------------------------------------------
@@ -615,13 +726,13 @@ impl Open {
 ///
 /// # Errors
 /// Those of the manual page, ENXIO for `/dev/tty` without a controlling terminal among them.
-pub fn open(path: &[u8], how: Open) -> Result<Descriptor> {
+pub fn open(path: Terminated<'_>, how: Open) -> Result<Descriptor> {
     // SAFETY: the path is null-terminated.
     taken(unsafe {
         syscall!(
             Sysno::openat,
             register(libc::AT_FDCWD),
-            c_string(path),
+            path.start,
             register(how.0)
         )
     })
@@ -711,9 +822,9 @@ pub fn is_writable(file: Descriptor) -> bool {
         events: libc::POLLOUT,
         revents: 0,
     }];
-    let result = ppoll(&mut descriptors, Milliseconds(0));
+    ppoll(&mut descriptors, Milliseconds(0));
     let [libc::pollfd { revents, .. }] = descriptors;
-    result.is_ok() && revents == libc::POLLOUT
+    revents == libc::POLLOUT
 }
 
 // ---- Terminals ----------------------------------------------------------------------------------
@@ -734,22 +845,47 @@ pub fn is_terminal(file: Descriptor) -> bool {
     .is_ok()
 }
 
-/// The foreground process group of a terminal that is the controlling one: `tcgetpgrp(3)`.
-///
-/// # Errors
-/// ENOTTY for anything else.
-pub fn tcgetpgrp(terminal: Descriptor) -> Result<Option<Pid>> {
-    let mut group = 0_i32;
+/// The foreground process group of a terminal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ForegroundGroup(i32);
+
+impl ForegroundGroup {
+    /// Whether there is one, because the terminal is the controlling one.
+    #[must_use]
+    pub const fn is_there(self) -> bool {
+        self.0 >= 0
+    }
+
+    /// Whether this process leads it.
+    #[must_use]
+    pub const fn is_led_by(self, leader: Pid) -> bool {
+        self.0 == leader.number()
+    }
+
+    /// Who leads it; `None` where that is in another PID namespace.
+    #[must_use]
+    pub const fn leader(self) -> Option<Pid> {
+        Pid::new(self.0)
+    }
+}
+
+/// The foreground process group of a terminal: `tcgetpgrp(3)`.
+#[must_use]
+#[inline(never)]
+pub fn tcgetpgrp(terminal: Descriptor) -> ForegroundGroup {
+    let mut group = -1_i32;
     // SAFETY: TIOCGPGRP writes one pid_t.
-    done(unsafe {
+    let result = unsafe {
         syscall!(
             Sysno::ioctl,
             terminal.register(),
             libc::TIOCGPGRP,
             &raw mut group
         )
-    })?;
-    Ok(Pid::new(group))
+    };
+    // Where it fails, as for anything but the controlling terminal, it writes nothing.
+    let _ = result;
+    ForegroundGroup(group)
 }
 
 /// Sets the foreground process group of the controlling terminal: `tcsetpgrp(3)`.
@@ -776,7 +912,7 @@ pub fn tcsetpgrp(terminal: Descriptor, group: Pid) -> Result<()> {
 /// ENOTTY where it is not the controlling terminal.
 pub fn release_terminal(terminal: Descriptor) -> Result<()> {
     // SAFETY: TIOCNOTTY takes nothing.
-    done(unsafe { syscall!(Sysno::ioctl, terminal.register(), libc::TIOCNOTTY, 0) })
+    done(unsafe { syscall!(Sysno::ioctl, terminal.register(), libc::TIOCNOTTY) })
 }
 
 /// Makes a terminal the controlling one of this process's session: ioctl(2), TIOCSCTTY.

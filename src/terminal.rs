@@ -4,19 +4,19 @@
 //! SIGTTOU is blocked in the init, so it may set the foreground group from the background,
 //! tcsetpgrp(3). No failure in here matters.
 
+use crate::options::Leads;
 use crate::posix::duration::Milliseconds;
 use crate::posix::errno::Errno;
 use crate::posix::pid::Pid;
 use crate::posix::signal::{Code, Received, Signal, SignalSet};
-use crate::sys::{self, Descriptor, Open, Recipient};
+use crate::sys::{self, Descriptor, ForegroundGroup, Open, Recipient, Terminated};
 
 /// The controlling terminal, open for as long as it is needed; standard input where there is none.
 #[derive(Debug)]
-struct Terminal {
+pub struct Terminal {
     descriptor: Descriptor,
     must_close: bool,
-    /// The foreground process group; an error where this is no controlling terminal.
-    group: sys::Result<Option<Pid>>,
+    group: ForegroundGroup,
 }
 
 impl Drop for Terminal {
@@ -30,10 +30,11 @@ impl Drop for Terminal {
 impl Terminal {
     /// Finds the controlling terminal through `/dev/tty`, else on standard input.
     #[inline(never)]
-    fn find() -> Self {
-        if let Ok(descriptor) = sys::open(b"/dev/tty\0", Open::TERMINAL) {
+    #[must_use]
+    pub fn find() -> Self {
+        if let Ok(descriptor) = sys::open(Terminated::known(c"/dev/tty"), Open::TERMINAL) {
             let found = Self::at(descriptor, true);
-            if found.group.is_ok() {
+            if found.group.is_there() {
                 return found;
             }
         }
@@ -58,25 +59,44 @@ impl Terminal {
     /// setpgid(2), also one of no bytes, which takes nothing away. While somebody else reads, it fails otherwise.
     #[inline(never)]
     fn is_ours(&self) -> bool {
-        self.group.is_ok() && sys::read(self.descriptor, &mut []) != Err(Errno::EIO)
+        self.group.is_there() && sys::read(self.descriptor, &mut []) != Err(Errno::EIO)
+    }
+
+    /// Gives up the controlling terminal, if the init leads its session. The SIGHUP and SIGCONT that the
+    /// kernel sends for that, in the init's own name, are taken at once: while they are pending, they would
+    /// swallow those of others, and one of others that was there before goes back.
+    #[inline(never)]
+    fn release(&self) {
+        let own = sys::getpid();
+        if sys::getsid() == Some(own) {
+            let _ = sys::release_terminal(self.descriptor);
+            for signal in [Signal::HUP, Signal::CONT] {
+                if let Ok(Received { code, sender, .. }) =
+                    sys::wait_for_signal(SignalSet::only(signal), Milliseconds(0))
+                    && (code, sender.pid) != (Code::USER, own.number())
+                {
+                    let _ = sys::queue_signal(own, signal, &sender);
+                }
+            }
+        }
     }
 
     /// Whether the foreground group is gone.
     fn is_nobodys(&self) -> bool {
         let is_gone = |group| sys::kill(Recipient::group(group), None) == Err(Errno::ESRCH);
-        matches!(self.group, Ok(Some(group)) if is_gone(group))
+        self.group.leader().is_some_and(is_gone)
     }
 }
 
 /// What the child does about the terminal before it executes its program.
 #[derive(Debug)]
-pub struct ChildTerminal {
-    terminal: Terminal,
+pub struct ChildTerminal<'t> {
+    terminal: &'t Terminal,
     /// Whether the child's process group becomes the foreground one.
     given: bool,
 }
 
-impl ChildTerminal {
+impl ChildTerminal<'_> {
     /// In the child, as the leader of a new process group: makes it the foreground one.
     pub fn become_foreground(&self) {
         if self.given {
@@ -99,37 +119,17 @@ pub struct Foreground {
 impl Foreground {
     /// Before the main child starts with a process group of its own: the terminal whose foreground
     /// it takes over, if the init's group has it. A background init steals nothing.
-    pub fn before_group(&mut self) -> ChildTerminal {
-        let terminal = Terminal::find();
-        self.given = terminal.is_ours();
+    ///
+    /// Or before it starts with a session of its own: the terminal to control it. An init
+    /// that leads a session gives up its own, or the child could not have it.
+    pub fn before<'t>(&mut self, leads: Leads, terminal: &'t Terminal) -> ChildTerminal<'t> {
+        match leads {
+            Leads::Group => self.given = terminal.is_ours(),
+            Leads::Session => terminal.release(),
+        }
         ChildTerminal {
             terminal,
             given: self.given,
-        }
-    }
-
-    /// Before the main child starts with a session of its own: the terminal to control it. An init
-    /// that leads a session gives up its own, or the child could not have it. The SIGHUP and SIGCONT that the
-    /// kernel sends for that, in the init's own name, are taken at once: while they are pending, they would
-    /// swallow those of others, and one of others that was there before goes back.
-    #[must_use]
-    pub fn before_session() -> ChildTerminal {
-        let terminal = Terminal::find();
-        let own = sys::getpid();
-        if sys::getsid() == Some(own) {
-            let _ = sys::release_terminal(terminal.descriptor);
-            for signal in [Signal::HUP, Signal::CONT] {
-                if let Ok(Received { code, sender, .. }) =
-                    sys::wait_for_signal(SignalSet::only(signal), Some(Milliseconds(0)))
-                    && (code, sender.pid) != (Code::USER, own.number())
-                {
-                    let _ = sys::queue_signal(own, signal, &sender);
-                }
-            }
-        }
-        ChildTerminal {
-            terminal,
-            given: false,
         }
     }
 
@@ -170,7 +170,7 @@ impl Foreground {
             let _ = sys::set_signal_mask(SignalSet::ALL);
             // The SIGCONT that ended the stop is pending and is forwarded to the group right below.
             let was_stopped =
-                sys::wait_for_signal(SignalSet::only(Signal::CONT), Some(Milliseconds(0))).is_ok();
+                sys::wait_for_signal(SignalSet::only(Signal::CONT), Milliseconds(0)).is_ok();
             resume = self.give(child) || was_stopped || !wants_terminal;
         }
         resume && sys::kill(Recipient::group(child), Some(Signal::CONT)).is_ok()
@@ -184,7 +184,7 @@ fn hand_over(from: Option<Pid>, to: Pid) -> bool {
     let terminal = Terminal::find();
     let is_from = match from {
         None => terminal.is_ours(),
-        from => terminal.group == Ok(from),
+        Some(from) => terminal.group.is_led_by(from),
     };
     (is_from || terminal.is_nobodys()) && terminal.give_to(to)
 }

@@ -4,8 +4,6 @@
 //!
 //! The functions are kept out of line on purpose: each call costs a few bytes, each copy fifty.
 
-use crate::packed::{self, Piece};
-
 /// Text in a buffer. What does not fit is left out and remembered as an overflow.
 #[derive(Debug)]
 pub struct Text<'a> {
@@ -63,14 +61,6 @@ impl<'a> Text<'a> {
         }
     }
 
-    /// Appends a piece of our own texts.
-    #[inline(never)]
-    pub fn push_piece(&mut self, piece: Piece) {
-        let mut texts = [0; packed::LENGTH];
-        packed::unpack(&mut texts);
-        self.push_bytes(piece.of(&texts));
-    }
-
     /// Appends a number in decimal.
     #[inline(never)]
     pub fn push_decimal(&mut self, number: u32) {
@@ -99,29 +89,38 @@ impl<'a> Text<'a> {
 }
 
 /// How many bytes two byte strings have in common at their start.
-#[inline(never)]
 #[must_use]
 pub fn common_start(left: &[u8], right: &[u8]) -> usize {
     let pairs = left.iter().zip(right);
     pairs.take_while(|(left, right)| left == right).count()
 }
 
-/// Whether two byte strings are the same.
-#[inline(never)]
-#[must_use]
-pub fn equal(left: &[u8], right: &[u8]) -> bool {
-    left.len() == right.len() && common_start(left, right) == left.len()
-}
-
 /// What follows `prefix` in `bytes`; `None` where they do not start with it.
 #[inline(never)]
 #[must_use]
 pub fn after_prefix<'a>(bytes: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
-    let same = common_start(bytes, prefix);
-    if same < prefix.len() {
-        return None;
+    after_prefix_where(bytes, prefix, !0)
+}
+
+/// The same where upper-case letters of `prefix` stand for lower-case ones too.
+#[inline(never)]
+#[must_use]
+pub fn after_prefix_of_any_case<'a>(bytes: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
+    after_prefix_where(bytes, prefix, !0x20)
+}
+
+/// What follows `prefix` in `bytes`, where they may differ in bits that are neither in `exact` nor in the prefix.
+/// So they may in the case of a letter alone, as its bit, 0x20, is set in lower case, digits and signs.
+#[inline(never)]
+fn after_prefix_where<'a>(bytes: &'a [u8], prefix: &[u8], exact: u32) -> Option<&'a [u8]> {
+    let [exact, ..] = exact.to_le_bytes();
+    let (start, rest) = bytes.split_at_checked(prefix.len())?;
+    for (byte, wanted) in start.iter().zip(prefix) {
+        if (byte ^ wanted) & (wanted | exact) != 0 {
+            return None;
+        }
     }
-    bytes.get(same..)
+    Some(rest)
 }
 
 /// Takes what comes before the first `separator` out of `bytes` and leaves what follows it there. Takes
@@ -147,17 +146,21 @@ pub fn take_part<'a>(bytes: &mut &'a [u8], separator: u8) -> &'a [u8] {
     })
 }
 
-/// The piece of `table` at `index`, where each piece ends with `separator`; empty past the last.
+/// The part of `bytes` at `index`, where each part ends with `separator`; empty past the last.
 #[inline(never)]
 #[must_use]
-pub fn nth(mut table: &[u8], separator: u8, mut index: u8) -> &[u8] {
-    loop {
-        let piece = take_part(&mut table, separator);
-        if index == 0 {
-            return piece;
-        }
-        index = index.wrapping_sub(1);
+pub fn nth(bytes: &[u8], separator: u8, index: u8) -> &[u8] {
+    take_part(&mut skip(bytes, separator, index), separator)
+}
+
+/// What follows the first `count` parts of `bytes`, each of which ends with `separator`.
+#[inline(never)]
+#[must_use]
+pub fn skip(mut bytes: &[u8], separator: u8, count: u8) -> &[u8] {
+    for _ in 0..count {
+        let _ = take_part(&mut bytes, separator);
     }
+    bytes
 }
 
 /// Reads a decimal number: digits only, at least one, at most what fits 32 bits.
@@ -165,10 +168,15 @@ pub fn nth(mut table: &[u8], separator: u8, mut index: u8) -> &[u8] {
 #[must_use]
 pub fn parse_decimal(text: &[u8]) -> Option<u32> {
     let mut number = 0_u32;
-    for byte in text {
+    let mut rest = text;
+    loop {
+        let (byte, more) = rest.split_first()?;
+        rest = more;
         number = number.checked_mul(10)?.checked_add(digit(*byte)?)?;
+        if rest.is_empty() {
+            return Some(number);
+        }
     }
-    (!text.is_empty()).then_some(number)
 }
 
 fn digit(byte: u8) -> Option<u32> {

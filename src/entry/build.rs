@@ -107,7 +107,7 @@ fn lines() -> Vec<(String, String)> {
         for (index, line) in text.replace("{version}", &version).lines().enumerate() {
             add(if index == 0 { name } else { "" }, line);
         }
-        add("", "");
+        add("", "\0");
     }
     lines
 }
@@ -127,6 +127,24 @@ fn packed() -> String {
         }
         text += line;
         text.push('\n');
+    }
+    source += "}\n\
+        /// The numbers of the lines of options in `--help`, and of the line of the variable behind it.\n\
+        pub mod lines {\n";
+    for (number, line) in prose::HELP
+        .lines()
+        .chain(["", prose::VERBOSITY])
+        .enumerate()
+    {
+        // The long name stands in fixed columns.
+        let name = line.get(6..).and_then(|name| name.split(' ').next());
+        let name = match name.and_then(|name| name.strip_prefix("--")) {
+            _ if line == prose::VERBOSITY => "VERBOSITY".to_owned(),
+            Some(name) if line.starts_with(' ') => name.replace('-', "_").to_uppercase(),
+            _ => continue,
+        };
+        writeln!(source, "/// `{line}`\npub const {name}: u8 = {number};")
+            .expect("memory suffices");
     }
     let packed = pack(text.as_bytes());
     write!(

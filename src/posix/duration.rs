@@ -1,7 +1,6 @@
 //! Lengths of time as options spell them and points of the monotonic clock.
 
 use crate::text::parse_decimal;
-use core::num::NonZero;
 
 /// A length of time in milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,32 +29,41 @@ impl Milliseconds {
     }
 }
 
-/// A point of time: a reading of `CLOCK_MONOTONIC`, `clock_gettime(2)`, in milliseconds. It is never
-/// zero, so that an optional one takes no more room.
+/// A point of time: a reading of `CLOCK_MONOTONIC`, `clock_gettime(2)`, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Instant(NonZero<u64>);
+pub struct Instant(u64);
 
 impl Instant {
-    /// A reading in milliseconds; the first one counts as the second.
+    /// A point of time that has always come.
+    pub const EVER: Self = Self(0);
+
+    /// A point of time that never comes.
+    pub const NEVER: Self = Self(u64::MAX);
+
+    /// A reading in milliseconds.
     #[must_use]
     pub const fn new(reading: u64) -> Self {
-        match NonZero::new(reading) {
-            Some(reading) => Self(reading),
-            None => Self(NonZero::<u64>::MIN),
-        }
+        Self(reading)
     }
 
-    /// This point of time, `length` later.
+    /// This point of time, which is not [`Self::NEVER`], `length` later.
     #[must_use]
     pub fn after(self, Milliseconds(length): Milliseconds) -> Self {
-        Self(self.0.saturating_add(length.into()))
+        Self(self.0.wrapping_add(length.into()))
     }
 
-    /// How long after `earlier` this point of time is; zero when it is before, and at most 49 days.
+    /// How long after `earlier`, which is no later, this point of time is; at most 49 days.
     #[must_use]
     pub fn since(self, earlier: Self) -> Milliseconds {
-        let length = self.0.get().saturating_sub(earlier.0.get());
+        let length = self.0.wrapping_sub(earlier.0);
         Milliseconds(u32::try_from(length).unwrap_or(u32::MAX))
+    }
+
+    /// How long it is from `now` to this point of time, which is less than 49 days away; zero when it has come.
+    #[must_use]
+    pub fn until(self, now: Self) -> Milliseconds {
+        let [a, b, c, d, ..] = self.0.saturating_sub(now.0).to_le_bytes();
+        Milliseconds(u32::from_le_bytes([a, b, c, d]))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Signals: numbers, names and sets.
 
-use crate::text::{Text, after_prefix, nth, parse_decimal, take_until};
+use crate::text::{Text, after_prefix_of_any_case, nth, parse_decimal};
 use core::num::NonZero;
 
 /// A signal number from 1 to 64. 32 and 33 are ordinary numbers here: only C libraries keep them.
@@ -54,6 +54,15 @@ impl Signal {
         }
     }
 
+    /// Takes a number from the kernel, which gives none but signals', or 0 for `None`.
+    #[must_use]
+    pub const fn from_kernel(number: u8) -> Option<Self> {
+        match NonZero::new(number) {
+            Some(number) => Some(Self(number)),
+            None => None,
+        }
+    }
+
     /// The signal with this number, which is one's.
     const fn known(number: u8) -> Self {
         match NonZero::new(number) {
@@ -78,25 +87,27 @@ impl Signal {
     /// ```
     #[must_use]
     pub fn parse(text: &[u8]) -> Option<Self> {
-        let mut number = parse_decimal(text);
-        if number.is_none() {
-            let name = strip_prefix_of_any_case(text, b"SIG").unwrap_or(text);
-            let mut names = NAMES.as_slice();
-            for candidate in 1.. {
-                let rest = strip_prefix_of_any_case(name, take_until(&mut names, b' ')?);
-                if rest.is_some_and(<[u8]>::is_empty) {
-                    number = Some(candidate);
+        let name = after_prefix_of_any_case(text, b"SIG").unwrap_or(text);
+        let (mut digits, mut first) = (text, 0);
+        if let Some(offset) = after_prefix_of_any_case(name, b"RTMIN+") {
+            (digits, first) = (offset, u32::from(RTMIN));
+        }
+        let mut number = 1;
+        if let Some(offset) = parse_decimal(digits) {
+            number = offset.checked_add(first)?;
+        } else {
+            loop {
+                let known = name_of(number);
+                if known.is_empty() {
+                    return None;
+                }
+                if known.len() == name.len() && after_prefix_of_any_case(name, known).is_some() {
                     break;
                 }
-                if let Some(rest) = rest
-                    && candidate == u32::from(RTMIN)
-                {
-                    number = parse_decimal(after_prefix(rest, b"+")?)?.checked_add(candidate);
-                    break;
-                }
+                number = number.wrapping_add(1);
             }
         }
-        Self::new(u8::try_from(number?).ok()?)
+        Self::new(u8::try_from(number).unwrap_or(0))
     }
 
     /// Whether this signal is how a terminal stops a process.
@@ -117,21 +128,18 @@ impl Signal {
 #[inline(never)]
 pub fn append_name(number: u8, text: &mut Text<'_>) {
     text.push_bytes(b"SIG");
-    text.push_bytes(nth(&NAMES, b' ', number.min(RTMIN).wrapping_sub(1)));
+    text.push_bytes(name_of(number.min(RTMIN).into()));
     if let Some(offset) = number.checked_sub(RTMIN) {
         text.push(b'+');
         text.push_decimal(offset.into());
     }
 }
 
-/// What follows `prefix`, which is in upper case, in a text that starts with it in either case.
-fn strip_prefix_of_any_case<'a>(text: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
-    let (start, rest) = text.split_at_checked(prefix.len())?;
-    start
-        .iter()
-        .zip(prefix)
-        .all(|(byte, upper)| byte.to_ascii_uppercase() == *upper)
-        .then_some(rest)
+/// The name of the signal of this number; empty past the last.
+#[inline(never)]
+fn name_of(number: u32) -> &'static [u8] {
+    let [low, ..] = number.to_le_bytes();
+    nth(&NAMES, b' ', low.wrapping_sub(1))
 }
 
 /// Who sent a signal, as `siginfo_t` holds it, sigaction(2).
@@ -198,6 +206,12 @@ impl SignalSet {
     #[must_use]
     pub fn only(signal: Signal) -> Self {
         Self(1_u64.wrapping_shl(u32::from(signal.number().wrapping_sub(1))))
+    }
+
+    /// This set with the signal.
+    #[must_use]
+    pub fn with(self, signal: Signal) -> Self {
+        Self(self.0 | Self::only(signal).0)
     }
 
     /// This set without the signal.

@@ -2,32 +2,51 @@
 
 use super::signal::Signal;
 
-/// A decoded wait status, wait(2), *WIFEXITED* and its siblings.
+/// A wait status as Linux encodes it, wait(2), *WIFEXITED* and its siblings: the low seven bits are zero for an
+/// exit, 0x7f for a child that is not dead and else the signal that killed; exit status and stop signal are
+/// the second byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WaitStatus {
-    /// The child called exit with this status.
-    Exited(u8),
-    /// The signal with this number killed the child, with or without a core dump.
-    Killed(u8),
-    /// This signal stopped the child, which is not dead.
-    Stopped(Signal),
-    /// None of these: a continued child, or a status that no kernel is known to give.
-    Other,
+pub struct WaitStatus {
+    low: u8,
+    second: u8,
 }
 
 impl WaitStatus {
-    /// Decodes a raw status as Linux encodes it: the low seven bits are zero for an exit, 0x7f
-    /// for a stop and else the signal that killed; exit status and stop signal are the second byte.
+    /// Takes a raw status.
     #[must_use]
     pub const fn from_raw(raw: i32) -> Self {
         let [low, second, ..] = raw.to_le_bytes();
-        match low & 0x7f {
-            0 => Self::Exited(second),
-            0x7f => match Signal::new(second) {
-                Some(signal) if low == 0x7f => Self::Stopped(signal),
-                Some(_) | None => Self::Other,
-            },
-            signal => Self::Killed(signal),
+        Self { low, second }
+    }
+
+    /// Whether the child is dead. Else it was stopped or continued.
+    #[must_use]
+    pub const fn is_end(self) -> bool {
+        self.low & 0x7f != 0x7f
+    }
+
+    /// The signal that stopped the child, which is not dead.
+    #[must_use]
+    pub const fn stopped_by(self) -> Option<Signal> {
+        if self.low == 0x7f {
+            Signal::from_kernel(self.second)
+        } else {
+            None
+        }
+    }
+
+    /// The signal that killed the child, which is dead, with or without a core dump; `None` if it called exit.
+    #[must_use]
+    pub const fn killed_by(self) -> Option<Signal> {
+        Signal::from_kernel(self.low & 0x7f)
+    }
+
+    /// The exit status that stands for the end of the child, which is dead (contract 7).
+    #[must_use]
+    pub const fn exit_status(self) -> u8 {
+        match self.low & 0x7f {
+            0 => self.second,
+            signal => signal | 0x80,
         }
     }
 }
@@ -40,19 +59,20 @@ mod tests {
     #[test]
     fn every_wait_status_is_decoded_as_the_c_library_does() {
         for raw in 0..=0xffff_i32 {
-            let expected = if libc::WIFEXITED(raw) {
-                WaitStatus::Exited(u8::try_from(libc::WEXITSTATUS(raw)).unwrap())
+            let status = WaitStatus::from_raw(raw);
+            let signal = |number: i32| Signal::from_kernel(u8::try_from(number).unwrap());
+            let ends = libc::WIFEXITED(raw) || libc::WIFSIGNALED(raw);
+            assert_eq!(status.is_end(), ends, "{raw:#x}");
+            if libc::WIFEXITED(raw) {
+                assert_eq!(status.killed_by(), None, "{raw:#x}");
+                assert_eq!(i32::from(status.exit_status()), libc::WEXITSTATUS(raw));
             } else if libc::WIFSIGNALED(raw) {
-                WaitStatus::Killed(u8::try_from(libc::WTERMSIG(raw)).unwrap())
-            } else if let (true, Some(signal)) = (
-                libc::WIFSTOPPED(raw),
-                Signal::new(u8::try_from(libc::WSTOPSIG(raw)).unwrap()),
-            ) {
-                WaitStatus::Stopped(signal)
+                assert_eq!(status.killed_by(), signal(libc::WTERMSIG(raw)), "{raw:#x}");
+                assert_eq!(i32::from(status.exit_status()), 128 + libc::WTERMSIG(raw));
             } else {
-                WaitStatus::Other
-            };
-            assert_eq!(WaitStatus::from_raw(raw), expected, "{raw:#x}");
+                let stopped_by = libc::WIFSTOPPED(raw).then_some(libc::WSTOPSIG(raw));
+                assert_eq!(status.stopped_by(), stopped_by.and_then(signal), "{raw:#x}");
+            }
         }
     }
 }

@@ -83,17 +83,23 @@ enum Did {
     ChildEnded,
     SignalGroup(u8),
     Terminate(bool),
-    KillAll(Asked, u32),
+    KillAll(Asked, u8, u32),
     KillAgain,
     GiveUp,
     End(u8, Option<Killer>, Option<u32>),
 }
 
-/// Reads the words of a command line.
-fn read(options: &mut Options, words: &[&str]) {
-    let words = words.iter().map(|word| word.as_bytes());
-    let read = Reader::new(options).read(words, std::iter::empty());
+/// Reads the words of a command line, the program's name first.
+fn read(words: &[&str]) -> Options {
+    let [program, words @ ..] = words else {
+        panic!("a program")
+    };
+    let rest = core::cell::RefCell::new(words.iter());
+    let next = || rest.borrow_mut().next().map(|word| word.as_bytes());
+    let mut reader = Reader::new();
+    let read = reader.read(program.as_bytes(), &next, core::iter::empty());
     assert!(read.is_some(), "the words are right");
+    reader.options
 }
 
 #[derive(Clone, Debug)]
@@ -119,10 +125,11 @@ impl Steps for Recorder {
     fn is_own(&self, received: &Received) -> bool {
         received.sender.pid == OWN
     }
-    fn forward(&mut self, _: Target, signal: Signal, received: &Received) {
+    fn forward(&mut self, _: Target, received: &Received) {
         let queued = received.code == Code::QUEUE;
         assert_eq!(received.sender.value == SENDER.value, queued);
-        self.did.push(Did::Forward(signal.number(), queued));
+        self.did
+            .push(Did::Forward(received.signal.number(), queued));
     }
     fn drop_signal(&mut self, signal: Signal, _: Piece) {
         self.did.push(Did::Drop(signal.number()));
@@ -149,18 +156,21 @@ impl Steps for Recorder {
     fn terminate_rest(&mut self, spare_group: bool) {
         self.did.push(Did::Terminate(spare_group));
     }
-    fn kill_all(&mut self, asked: Asked, elapsed: Milliseconds) {
-        self.did.push(Did::KillAll(asked, elapsed.0));
+    fn kill_all(&mut self, asked: Asked, signal: Signal, began: Instant) {
+        let elapsed = self.now.since(began);
+        self.did
+            .push(Did::KillAll(asked, signal.number(), elapsed.0));
     }
     fn kill_again(&mut self) {
         self.did.push(Did::KillAgain);
     }
-    fn give_up(&mut self, _: Milliseconds) {
+    fn give_up(&mut self, since: Instant) {
+        assert!(self.now.since(since) >= GIVE_UP);
         self.did.push(Did::GiveUp);
     }
-    fn end(&mut self, status: u8, killer: Option<Killer>, elapsed: Option<Milliseconds>) {
-        self.did
-            .push(Did::End(status, killer, elapsed.map(|elapsed| elapsed.0)));
+    fn end(&mut self, status: u8, killer: Option<Killer>, began: Instant) {
+        let elapsed = (began < Instant::NEVER).then(|| self.now.since(began).0);
+        self.did.push(Did::End(status, killer, elapsed));
     }
 }
 
@@ -200,13 +210,13 @@ struct Case {
 
 impl Case {
     fn options(self) -> Options {
-        let program: &[u8] = if self.dumb_init {
-            b"dumb-init"
+        let program = if self.dumb_init {
+            "dumb-init"
         } else {
-            b"pidling"
+            "pidling"
         };
-        let mut options = Options::new(program);
-        let mut words: Vec<String> = ["-r", "HUP:0", "-e", "137"].map(String::from).to_vec();
+        let words = [program, "-r", "HUP:0", "-e", "137"];
+        let mut words: Vec<String> = words.map(String::from).to_vec();
         words.extend(self.wait_all.then(|| "-a".into()));
         words.push(if self.group { "-g".into() } else { "-c".into() });
         words.extend(self.grace.map(|grace| format!("-t{grace}ms")));
@@ -217,15 +227,14 @@ impl Case {
             "command".into()
         });
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        read(&mut options, &words);
-        options
+        read(&words)
     }
 
-    fn asked(self, signal: Signal) -> Asked {
+    fn asked(self) -> Asked {
         if self.group {
-            Asked::Group(signal)
+            Asked::Group
         } else {
-            Asked::Child(signal)
+            Asked::Child
         }
     }
 
@@ -258,8 +267,7 @@ impl Case {
             account.began = account.began.or(Some(now));
             if account.killed.is_some() {
                 account.killed = Some(now);
-                account.kill_again_due = Some(now + 100);
-                did.push(Did::KillAgain);
+                account.kill_again_due = Some(now);
             } else {
                 account.deadline = account
                     .deadline
@@ -312,11 +320,7 @@ impl Case {
             Happening::ChildStops(20) => did.push(Did::StopWithChild(20)),
             Happening::ChildStops(_) => {}
             Happening::OrphanDies => did.push(Did::Reaped),
-            Happening::Alone => {
-                if !account.alive && !self.pause {
-                    did.push(account.end());
-                }
-            }
+            Happening::Alone => did.push(account.end()),
             Happening::Due | Happening::Early => {
                 if account.held.is_some_and(|(.., until)| until <= now) {
                     forward_held(account, &mut did);
@@ -324,13 +328,14 @@ impl Case {
                 match (account.killed, account.deadline, account.kill_again_due) {
                     (None, Some(deadline), _) if deadline <= now => {
                         account.killed = Some(now);
-                        let asked = match account.stop_sent.filter(|_| account.alive) {
-                            Some(signal) => self.asked(Signal::new(signal).expect("a signal")),
-                            None => Asked::Rest,
+                        let (asked, signal) = match account.stop_sent.filter(|_| account.alive) {
+                            Some(signal) => (self.asked(), signal),
+                            None => (Asked::Rest, 15),
                         };
                         let began = account.began.expect("a deadline has a beginning");
                         did.push(Did::KillAll(
                             asked,
+                            signal,
                             u32::try_from(now - began).expect("short"),
                         ));
                         account.kill_again_due = (!account.alive).then_some(now + 100);
@@ -380,9 +385,22 @@ impl Account {
                 self.alive && !pause
             }
             Happening::Due | Happening::Early => self.wake_at().is_some(),
-            Happening::Signal(..) | Happening::OrphanDies | Happening::Alone => true,
+            Happening::Alone => !self.alive && !pause,
+            Happening::Signal(..) | Happening::OrphanDies => true,
         }
     }
+}
+
+fn exited(status: u8) -> WaitStatus {
+    WaitStatus::from_raw(i32::from(status) << 8)
+}
+
+fn killed(signal: u8) -> WaitStatus {
+    WaitStatus::from_raw(signal.into())
+}
+
+fn stopped(signal: u8) -> WaitStatus {
+    WaitStatus::from_raw(i32::from(signal) << 8 | 0x7f)
 }
 
 fn happen(
@@ -392,22 +410,21 @@ fn happen(
 ) -> Vec<Did> {
     supervisor.steps = Recorder::at(account.now);
     let child = Pid::new(CHILD).expect("positive");
-    let signal = |number| Signal::new(number).expect("a signal");
     match happening {
         Happening::Signal(number, origin) => {
-            supervisor.received(&origin.received(number));
+            supervisor.received(&mut origin.received(number));
         }
         Happening::ChildExits(status) => {
-            supervisor.changed(child, WaitStatus::Exited(status));
+            supervisor.changed(child, exited(status));
         }
         Happening::ChildKilled(number) => {
-            supervisor.changed(child, WaitStatus::Killed(number));
+            supervisor.changed(child, killed(number));
         }
         Happening::ChildStops(number) => {
-            supervisor.changed(child, WaitStatus::Stopped(signal(number)));
+            supervisor.changed(child, stopped(number));
         }
         Happening::OrphanDies => {
-            supervisor.changed(Pid::new(ORPHAN).expect("positive"), WaitStatus::Exited(0));
+            supervisor.changed(Pid::new(ORPHAN).expect("positive"), exited(0));
         }
         Happening::Alone => supervisor.alone(),
         Happening::Due | Happening::Early => supervisor.woken(supervisor.steps.now),
@@ -432,7 +449,7 @@ fn explore(case: Case) -> usize {
         kill_again_due: None,
         began: None,
     };
-    let child = if case.pause { None } else { Pid::new(CHILD) };
+    let child = Pid::new(if case.pause { OWN } else { CHILD }).expect("positive");
     let mut seen = HashSet::new();
     let mut front = vec![(
         Supervisor::new(&options, child, Recorder::at(0)),
@@ -473,7 +490,7 @@ fn explore(case: Case) -> usize {
                 }
                 assert_eq!(
                     supervisor.wake_at(),
-                    account.wake_at().map(Instant::new),
+                    account.wake_at().map_or(Instant::NEVER, Instant::new),
                     "{case:?} {path:?}"
                 );
                 assert_eq!(
@@ -555,12 +572,13 @@ fn waiting_for_the_rest_ends_by_the_clock_alone() {
             pause: false,
         };
         let options = case.options();
+        let child = Pid::new(CHILD).unwrap();
         for stop_first in [false, true] {
-            let mut supervisor = Supervisor::new(&options, Pid::new(CHILD), Recorder::at(1));
+            let mut supervisor = Supervisor::new(&options, child, Recorder::at(1));
             if stop_first {
-                supervisor.received(&Received::from_nobody(Signal::TERM));
+                supervisor.received(&mut Received::from_nobody(Signal::TERM));
             }
-            supervisor.changed(Pid::new(CHILD).unwrap(), WaitStatus::Exited(3));
+            supervisor.changed(child, exited(3));
             for _ in 0..100 {
                 if supervisor
                     .steps
@@ -570,9 +588,8 @@ fn waiting_for_the_rest_ends_by_the_clock_alone() {
                 {
                     break;
                 }
-                supervisor.steps.now = supervisor
-                    .wake_at()
-                    .expect("the rest is not waited for without end");
+                supervisor.steps.now = supervisor.wake_at();
+                assert_ne!(supervisor.steps.now, Instant::NEVER, "{case:?}");
                 supervisor.woken(supervisor.steps.now);
             }
             assert!(
@@ -605,11 +622,11 @@ fn dumb_init_stops_with_its_children() {
         dumb_init: true,
         pause: false,
     };
-    let mut options = Options::new(b"dumb-init");
-    read(&mut options, &["command"]);
-    let mut supervisor = Supervisor::new(&options, Pid::new(CHILD), Recorder::at(1));
+    let options = read(&["dumb-init", "command"]);
+    let child = Pid::new(CHILD).unwrap();
+    let mut supervisor = Supervisor::new(&options, child, Recorder::at(1));
     for signal in [Signal::TSTP, Signal::TTIN, Signal::TTOU] {
-        supervisor.received(&Received::from_nobody(signal));
+        supervisor.received(&mut Received::from_nobody(signal));
     }
     let expected = [Did::Forward(19, false), Did::StopItself];
     assert_eq!(supervisor.steps.did, expected.repeat(3), "{case:?}");
@@ -617,8 +634,8 @@ fn dumb_init_stops_with_its_children() {
 
 #[test]
 fn a_rewrite_decides_what_stops() {
-    let mut options = Options::new(b"pidling");
     let words = [
+        "pidling",
         "-r",
         "TERM:QUIT",
         "-r",
@@ -629,19 +646,20 @@ fn a_rewrite_decides_what_stops() {
         "USR2:KILL",
         "command",
     ];
-    read(&mut options, &words);
+    let options = read(&words);
+    let child = Pid::new(CHILD).unwrap();
     for (signal, begins, forwarded) in
         [(15, true, 3), (2, false, 10), (1, true, 15), (12, false, 9)]
     {
-        let mut supervisor = Supervisor::new(&options, Pid::new(CHILD), Recorder::at(1));
-        supervisor.received(&Origin::Elsewhere.received(signal));
+        let mut supervisor = Supervisor::new(&options, child, Recorder::at(1));
+        supervisor.received(&mut Origin::Elsewhere.received(signal));
         let mut expected = Vec::from([Did::Forward(forwarded, false)]);
         if begins {
             expected.insert(0, Did::Begin(signal, false));
         }
         assert_eq!(supervisor.steps.did, expected);
         if forwarded == 9 {
-            supervisor.changed(Pid::new(CHILD).unwrap(), WaitStatus::Killed(9));
+            supervisor.changed(child, killed(9));
             assert_eq!(
                 supervisor.steps.did.last(),
                 Some(&Did::End(137, Some(Killer::Rewrite), None))

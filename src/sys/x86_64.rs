@@ -21,27 +21,22 @@ pub(super) unsafe fn clone_vfork(
     argument: *mut c_void,
 ) -> usize {
     let result;
-    // SAFETY: the child leaves through `child`, on an aligned stack below everything the parent uses;
-    // the parent finds its registers as the kernel leaves them, rcx and r11 changed.
+    // SAFETY: the child leaves through `child`, which never returns, on the stack of the parent, which is aligned
+    // for a call here, below everything the parent uses; the parent finds its registers as the kernel leaves them,
+    // rcx and r11 changed. The other arguments have no meaning without flags of their own.
     unsafe {
         asm!(
-            "mov rsi, rsp",
-            "and rsi, -16",
             "syscall",
-            "test rax, rax",
+            "test eax, eax",
             "jnz 2f",
             "mov rdi, {argument}",
             "call {child}",
-            "ud2",
             "2:",
             child = in(reg) child,
             argument = in(reg) argument,
             inlateout("rax") register(Sysno::clone.id()) => result,
             in("rdi") flags,
-            out("rsi") _,
-            in("rdx") 0,
-            in("r10") 0,
-            in("r8") 0,
+            in("rsi") 0,
             out("rcx") _,
             out("r11") _,
         );

@@ -8,7 +8,7 @@ use std::process::Command;
 
 /// The largest the stripped release binary for x86-64 may be, in bytes. The goal is 16,384; until it is reached, nothing
 /// may be added without something being taken away.
-const BUDGET: u64 = 18_700;
+const BUDGET: u64 = 18_264;
 
 /// What the program headers of a file say.
 struct Layout {

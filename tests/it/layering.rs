@@ -178,9 +178,9 @@ fn there_is_no_formatting_machinery_no_heap_and_no_standard_library() {
 
 /// How many unsafe blocks each file has, so that none comes or goes without a look at what makes it sound.
 const BLOCKS: [(&str, usize); 10] = [
-    ("src/entry.rs", 3),
+    ("src/entry.rs", 1),
     ("src/entry/builtins.rs", 13),
-    ("src/sys.rs", 35),
+    ("src/sys.rs", 39),
     ("src/sys/aarch64.rs", 1),
     ("src/sys/arm.rs", 1),
     ("src/sys/powerpc64.rs", 2),

@@ -3,7 +3,7 @@
 //! targets hold the init's readers against it.
 
 use pidling::messages::{Format, LINE_LIMIT, Level, Log, Message, Outlet, Value};
-use pidling::options::{Leads, Name, Options, Reader, Target, Task};
+use pidling::options::{Leads, Name, Options, Reader, Target};
 use pidling::packed::{self, Piece};
 use pidling::posix::duration::Milliseconds;
 use pidling::posix::pid::Pid;
@@ -93,6 +93,16 @@ const OPTIONS: [(Option<u8>, &str, bool); 18] = [
     (Some(b'V'), "version", false),
     (Some(b'w'), "warn-on-reap", false),
 ];
+
+/// What there is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Task {
+    Run,
+    Pause,
+    Help,
+    Version,
+    License,
+}
 
 /// What was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -365,17 +375,24 @@ impl Asked {
         let number = |signal: Signal| signal.number();
         let signals = (1..=64).map(|number| Signal::new(number).unwrap());
         Self {
-            name: options.name,
-            task: options.task,
-            target: options.target,
-            leads: options.leads,
-            wait_all: options.wait_all,
-            warn_on_reap: options.warn_on_reap,
+            name: options.name(),
+            task: match options.output() {
+                _ if !options.asks_for_output() && options.pauses() => Task::Pause,
+                _ if !options.asks_for_output() => Task::Run,
+                Piece::HELP => Task::Help,
+                Piece::LICENSE => Task::License,
+                Piece::VERSION | Piece::VERSION_AS_TINI => Task::Version,
+                other => panic!("{other:?}"),
+            },
+            target: options.target(),
+            leads: options.leads(),
+            wait_all: options.wait_all(),
+            warn_on_reap: options.warn_on_reap(),
             level: options.level,
             format: options.format,
             parent_death_signal: options.parent_death_signal.map(number),
             stop_delay: options.stop_delay.0,
-            grace_period: options.grace_period.map(|Milliseconds(length)| length),
+            grace_period: options.grace_period().map(|Milliseconds(length)| length),
             rewrites: signals
                 .map(|signal| options.rewrites.apply(signal).map_or(0, number))
                 .collect(),
@@ -394,23 +411,26 @@ pub fn check_options(arguments: &[Vec<u8>], environment: &[Vec<u8>]) {
     asked.remapped.sort_unstable();
     asked.remapped.dedup();
 
-    let mut options = Options::new(program);
-    let mut last = 0;
-    let words = std::iter::from_fn(|| {
-        last += 1;
-        arguments.get(last).map(|word| &word[..])
-    });
-    let mut reader = Reader::new(&mut options);
-    let is_read = reader
-        .read(words, environment.iter().map(|entry| &entry[..]))
-        .is_some();
+    let mut reader = Reader::new();
+    let last = std::cell::Cell::new(0);
+    let next = || {
+        last.set(last.get() + 1);
+        arguments.get(last.get()).map(|word| &word[..])
+    };
+    let environment = environment.iter().map(|entry| &entry[..]);
+    let is_read = reader.read(program, &next, environment).is_some();
     let error = reader.error;
     match expected {
         Ok(command) => {
-            assert!(is_read, "{error:?}");
-            assert_eq!(Asked::of(&options), asked);
+            if asked.prints() {
+                assert_eq!((is_read, error.message), (false, None));
+            } else {
+                assert!(is_read, "{error:?}");
+            }
+            assert_eq!(Asked::of(&reader.options), asked);
             if let Some(command) = command {
-                assert_eq!(last, command);
+                assert_eq!(last.get(), command);
+                assert_eq!(error.word, arguments[command]);
             }
         }
         Err(Refused {
@@ -419,12 +439,12 @@ pub fn check_options(arguments: &[Vec<u8>], environment: &[Vec<u8>]) {
             word,
         }) => {
             assert!(!is_read, "expected {message:?} of {word:?} in {source}");
-            assert_eq!(error.message, message);
+            assert_eq!(error.message, Some(message));
             assert_eq!(text_of(error.source), source.as_bytes());
             if let Some(word) = word {
                 assert_eq!(error.word, word);
                 if !matches!(message, Message::NotAnOption | Message::UnwantedCommand) {
-                    let line = text_of(error.option);
+                    let line = text_of(error.option());
                     let name = line[6..].split(|byte| *byte == b' ').next();
                     let name = name.and_then(|name| name.strip_prefix(b"--"));
                     let known = name.is_some_and(|name| {
@@ -459,7 +479,7 @@ pub struct Stat {
     pub sets: [u32; 3],
 }
 
-/// Reads the text of such a file, after that of another process, and fails unless all is found again.
+/// Reads the text of such a file, and fails unless all is found again.
 pub fn check_stat(stat: &Stat) {
     let Stat {
         ids: [pid, parent, group],
@@ -476,10 +496,8 @@ pub fn check_stat(stat: &Stat) {
     }
     text.extend(format!("0 {blocked} {ignored} {caught} 0 0\n").bytes());
     let mut read = ProcessStat::EMPTY;
-    for text in [b"4194304 (before) Z 4194303 4194302 1 1 1 1", &text[..]] {
-        read.text[..text.len()].copy_from_slice(text);
-        read.parse(text.len());
-    }
+    read.text[..text.len()].copy_from_slice(&text);
+    read.parse();
     assert_eq!(
         (read.process_id(), read.parent(), read.group()),
         (*pid, *parent, *group)
@@ -510,7 +528,7 @@ pub fn check_any_stat(bytes: &[u8]) {
     let mut read = ProcessStat::EMPTY;
     let bytes = &bytes[..bytes.len().min(1024)];
     read.text[..bytes.len()].copy_from_slice(bytes);
-    read.parse(bytes.len());
+    read.parse();
     assert!(read.name().len() <= 255);
     let _ = (read.is_dead(), read.disposition(Signal::TERM));
 }
@@ -539,19 +557,15 @@ pub fn check_directory(names: &[(Vec<u8>, u8)], cut: usize) {
     assert!(expected.starts_with(&cut));
 }
 
-/// Looks a key up in the lines of a cgroup file.
+/// Looks up what follows a key in a cgroup file.
 pub fn check_value(text: &[u8], key: &[u8]) {
-    let mut lines: Vec<&[u8]> = text.split(|byte| *byte == b'\n').collect();
+    let place = text.windows(key.len()).position(|window| window == key);
+    let mut rest =
+        text[place.map_or(text.len(), |place| place + key.len())..].split(|byte| *byte == b'\n');
+    let found = rest.next().unwrap();
     // What has no line feed behind it is not a line.
-    let _ = lines.pop();
-    let found = lines.into_iter().find_map(|line| {
-        let colon = line
-            .iter()
-            .position(|byte| *byte == b':')
-            .map_or(0, |colon| colon + 1);
-        line[colon..].strip_prefix(key)
-    });
-    assert_eq!(value(text, key), found.unwrap_or_default());
+    let expected = if rest.next().is_some() { found } else { b"" };
+    assert_eq!(value(text, key), expected);
 }
 
 thread_local! {
