@@ -15,13 +15,9 @@ use crate::supervisor::{Asked, Killer, Steps, Supervisor};
 use crate::sys::{self, Recipient};
 use crate::terminal::Foreground;
 
-/// How many children are reaped between two looks at the pending signals (contract 3.7): an odd number, so
-/// that making what is left of it odd as well never exceeds it.
-const BATCH: u8 = 31;
-
-/// What each received signal adds to a count that comes to 0 with every 32nd, when it is time to look at the
-/// children and the clock as well.
-const SIGNAL: u8 = 8;
+/// How many children are reaped between two looks at the pending signals (contract 3.7), and how many
+/// signals are received between two looks at the children and the clock.
+const BATCH: u8 = 32;
 
 /// How often to ask for processes that are no descendants of PID 1 although they are in its
 /// namespace, put there by setns(2): their death sends no SIGCHLD. Only while the rest is waited for.
@@ -37,7 +33,7 @@ pub struct EventLoop<'a> {
     unreaped: bool,
     /// Reaps left until the next look at the pending signals.
     batch: u8,
-    /// Signals received, times [`SIGNAL`], modulo 256.
+    /// Signals received, modulo 256.
     signals: u8,
     /// The init has no children, but is not alone in its namespace.
     strangers: bool,
@@ -131,9 +127,9 @@ impl<'a> EventLoop<'a> {
             Ok(received) => {
                 self.supervisor.received(received);
                 // In a storm, one reap for each signal; in a flood, all else after each batch of signals.
-                self.batch |= 1;
-                self.signals = self.signals.wrapping_add(SIGNAL);
-                if self.signals != 0 {
+                self.batch = self.batch.max(1);
+                self.signals = self.signals.wrapping_add(1);
+                if !self.signals.is_multiple_of(BATCH) {
                     return None;
                 }
                 at = Instant::EVER;
@@ -158,7 +154,7 @@ impl<'a> EventLoop<'a> {
         let result = sys::wait(child);
         match result {
             Ok((Some(pid), status)) => {
-                self.batch = self.batch.wrapping_sub(1);
+                self.batch = self.batch.saturating_sub(1);
                 self.supervisor.changed(pid, WaitStatus::from_raw(status));
             }
             Err(error) if error != Errno::ECHILD => {
@@ -168,7 +164,7 @@ impl<'a> EventLoop<'a> {
             Ok((None, _)) | Err(_) => {
                 if child.is_some() {
                     // Of SIGCHLDs that anybody sends, too, there may be no end.
-                    self.batch = self.batch.wrapping_sub(1);
+                    self.batch = self.batch.saturating_sub(1);
                 } else {
                     self.unreaped = false;
                     self.strangers = false;
@@ -217,11 +213,11 @@ impl Actions<'_> {
     fn explain(&mut self, killer: Killer) {
         let mut oom_kills = 0;
         let mut message = Message::SigkillExplained;
-        #[expect(
-            clippy::as_conversions,
-            reason = "the pieces stand in the order of the variants"
-        )]
-        let mut words = Piece::BY_DEADLINE.plus(killer as u8);
+        let mut words = match killer {
+            Killer::Deadline => Piece::BY_DEADLINE,
+            Killer::Rewrite => Piece::BY_REWRITE,
+            Killer::Stranger => Piece::FROM_OUTSIDE,
+        };
         if killer == Killer::Stranger {
             message = Message::SigkillUncounted;
             if let Some(count) = process_table::oom_kill_count() {

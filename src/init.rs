@@ -19,7 +19,7 @@ pub fn run(vectors: Vectors<'_>) -> u8 {
     // The first system call of all: a signal that comes from here on waits (contract 1.1).
     let mask = sys::set_signal_mask(SignalSet::ALL);
 
-    let mut reader = Reader::new();
+    let mut reader = Reader::default();
     let runs = reader.read(
         vectors.argument(),
         &|| vectors.next(),

@@ -1,7 +1,6 @@
 //! The log on standard error: one event is one line, one line is one write(2), and no write waits.
 
 use crate::messages::{self, Outlet};
-use crate::posix::errno::Errno;
 use crate::sys::{self, Descriptor, Open, Terminated};
 
 /// The log on standard error.
@@ -32,22 +31,16 @@ fn write_without_waiting(line: &[u8]) -> bool {
     if !sys::is_writable(file) {
         return false;
     }
-    match sys::write_without_waiting(file, line) {
-        Ok(_) => return true,
-        // It is full by now.
-        Err(Errno::EAGAIN) => return false,
-        // The file cannot tell, or it is one that never waits for a reader.
-        Err(_) => {}
+    if sys::write_without_waiting(file, line).is_ok() {
+        return true;
     }
-    let mut own = file;
     if sys::is_terminal(file)
-        && let Ok(opened) = sys::open(Terminated::known(c"/proc/self/fd/2"), Open::TERMINAL)
+        && let Ok(own) = sys::open(Terminated::known(c"/proc/self/fd/2"), Open::TERMINAL)
     {
-        own = opened;
-    }
-    let written = sys::write(own, line);
-    if own != file {
+        let written = sys::write(own, line);
         sys::close(own);
+        return written == Ok(line.len());
     }
-    written == Ok(line.len())
+    // The file cannot tell, or it is one that never waits for a reader, or it is full by now.
+    sys::is_writable(file) && sys::write(file, line).is_ok()
 }

@@ -5,12 +5,11 @@
 //! object, so that the two cannot drift apart. A line is made by one function in one go, out of values that are
 //! plain numbers: what they mean stands in the template.
 
-use crate::packed::{self, ERRORS, Piece};
+use crate::packed::{self, LAST_ERROR, Piece};
 use crate::posix::duration::Milliseconds;
 use crate::posix::errno::Errno;
 use crate::posix::pid::Pid;
-use crate::posix::signal::Signal;
-use crate::posix::signal::append_name;
+use crate::posix::signal::{Signal, append_name};
 use crate::prose::LEVELS;
 pub use crate::prose::{Level, Message};
 use crate::text::{Text, take_part};
@@ -159,6 +158,7 @@ pub struct Log<'a, O> {
     shown: u8,
     /// Lines that could not be written since the last one that could.
     dropped: u32,
+    /// What is said in the fields of the message, in their order.
     values: [Value; 4],
     outlet: PhantomData<O>,
 }
@@ -188,7 +188,7 @@ impl<'a, O: Outlet> Log<'a, O> {
         self.say_word(message, b"", first, second);
     }
 
-    /// Says a message of at most two fields beside `word`, the word from outside.
+    /// Says a message of at most two fields beside the one for `word`, a word from outside.
     #[inline(never)]
     pub fn say_word(&mut self, message: Message, word: &[u8], first: Value, second: Value) {
         self.values[0] = first;
@@ -197,7 +197,7 @@ impl<'a, O: Outlet> Log<'a, O> {
     }
 
     /// Says a message of any fields: the values are in the order of the template, and `word` is the word from
-    /// outside.
+    /// outside, of which there is at most one.
     #[inline(never)]
     pub fn say_all(&mut self, message: Message, word: &[u8], values: &[Value; 4]) {
         self.values = *values;
@@ -298,7 +298,7 @@ impl<'a, O: Outlet> Log<'a, O> {
 /// Appends a value of a kind, as `prose` marks it.
 fn push_value(text: &mut Text<'_>, kind: u8, value: u32, json: bool, texts: &[u8]) {
     let [number, ..] = value.to_le_bytes();
-    let mut words = Piece::BEGINNING.plus(number).of(texts);
+    let mut words = Piece::new(number).of(texts);
     match kind {
         b'&' => return append_name(number, text),
         b'.' => return text.push(number),
@@ -313,7 +313,7 @@ fn push_value(text: &mut Text<'_>, kind: u8, value: u32, json: bool, texts: &[u8
         }
         b'?' => {
             words = Piece::ERROR.plus(number).of(texts);
-            if value > ERRORS || words.is_empty() {
+            if value > LAST_ERROR || words.is_empty() {
                 text.push_bytes(b"errno ");
                 return text.push_decimal(value);
             }

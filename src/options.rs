@@ -288,11 +288,10 @@ pub struct Reader<'a> {
     pub options: Options,
 }
 
-impl<'a> Reader<'a> {
+impl Default for Reader<'_> {
     /// Nothing was read yet.
     #[inline(never)]
-    #[must_use]
-    pub const fn new() -> Self {
+    fn default() -> Self {
         Self {
             variable: b"",
             error: UsageError {
@@ -313,7 +312,9 @@ impl<'a> Reader<'a> {
             },
         }
     }
+}
 
+impl<'a> Reader<'a> {
     /// Reads the program's name, the environment's compatibility variables, then `PIDLING_OPTIONS`, then the
     /// command line; later wins (contract 1.3).
     ///

@@ -92,12 +92,7 @@ impl ProcessStat {
     /// Whether the process is dead and only waits to be reaped, or even that is over.
     #[must_use]
     pub const fn is_dead(&self) -> bool {
-        // A letter was read as a digit. Halved, those of the dead and 0 leave other remainders than all the others.
-        const fn bit(letter: u8) -> u32 {
-            1_u32.wrapping_shl(u32::from_le_bytes([letter.wrapping_sub(b'0') / 2, 0, 0, 0]))
-        }
-        const DEAD: u32 = bit(b'0') | bit(b'Z') | bit(b'X') | bit(b'x');
-        DEAD.wrapping_shr(self.fields[2] / 2) & 1 != 0
+        matches!(self.state(), b'0' | b'Z' | b'X' | b'x')
     }
 
     /// Why a process that was sent `signal` (1 to 31) is still here.
@@ -141,17 +136,17 @@ pub fn take_process_id(records: &mut &[u8]) -> Option<Pid> {
     }
 }
 
-/// What follows the first `key` up to the end of the line: a count in `memory.events` or `memory.oom_control`, or the
-/// path of the process's group in `/proc/PID/cgroup`, cgroups(7), where the key is what stands before it.
-/// Empty where there is no such line.
+/// What follows `key` in the first line that starts with it: a count in `memory.events` or
+/// `memory.oom_control`. In `/proc/PID/cgroup`, cgroups(7), the hierarchy's number stands before the key,
+/// which is its name, and the path of the process's group follows. Empty where there is no such line.
 #[inline(never)]
 #[must_use]
 pub fn value<'a>(mut text: &'a [u8], key: &[u8]) -> &'a [u8] {
-    while let Some((_, rest)) = text.split_first() {
-        if let Some(mut value) = after_prefix(text, key) {
-            return take_part(&mut value, b'\n');
+    while let Some(mut line) = take_until(&mut text, b'\n') {
+        let _ = take_until(&mut line, b':');
+        if let Some(value) = after_prefix(line, key) {
+            return value;
         }
-        text = rest;
     }
     b""
 }
@@ -249,10 +244,10 @@ mod tests {
     fn cgroup_paths_are_found_in_either_hierarchy() {
         let hybrid =
             b"9:name=systemd:/\n4:memory:/docker/ab:c\n3:memoryless:/no\n0::/system.slice\n";
-        assert_eq!(value(hybrid, b":memory:"), b"/docker/ab:c");
-        assert_eq!(value(hybrid, b"0::"), b"/system.slice");
-        assert_eq!(value(b"0::/\n", b":memory:"), b"");
-        assert_eq!(value(b"", b"0::"), b"");
+        assert_eq!(value(hybrid, b"memory:"), b"/docker/ab:c");
+        assert_eq!(value(hybrid, b":"), b"/system.slice");
+        assert_eq!(value(b"0::/\n", b"memory:"), b"");
+        assert_eq!(value(b"", b":"), b"");
     }
 
     #[test]

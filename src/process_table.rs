@@ -18,7 +18,7 @@ const LISTED: u32 = 32;
 /// Long enough for control groups of ordinary depth.
 const LIMIT: usize = 1024;
 
-/// What paths begin and end with, proc_pid_stat(5) and cgroups(7): two parts for each file, each with a space behind
+/// What paths begin and end with, `proc_pid_stat(5)` and cgroups(7): two parts for each file, each with a space behind
 /// it.
 static PATHS: [u8; 104] =
     *b"/proc/ /stat /proc/self/cgroup  /sys/fs/cgroup/memory /memory.oom_control \
@@ -30,12 +30,12 @@ const CGROUP: u8 = 2;
 const CGROUPS_1: u8 = 4;
 const CGROUPS_2: u8 = 6;
 
-/// Reads the beginning of a file into `text`, which is all zeros. Its path begins with this part and ends with the
-/// next one, and between them are `middle` and, unless it is 0, a number. `text` serves for the path too, which
-/// stays there for any failure: then it has neither a line nor more than one field.
+/// Reads the beginning of a file into `text`, which stays as it is for any failure. The file's path begins with this
+/// part and ends with the next one, and between them are `middle` and, unless it is 0, a number.
 #[inline(never)]
 fn read(part: u8, middle: &[u8], number: u32, text: &mut [u8; LIMIT]) {
-    let path = &mut Text::new(text);
+    let mut path = [0; LIMIT];
+    let path = &mut Text::new(&mut path);
     let mut parts = skip(&PATHS, b' ', part);
     path.push_bytes(take_part(&mut parts, b' '));
     path.push_bytes(middle);
@@ -104,18 +104,18 @@ impl ProcessTable<'_> {
         read_stat(&mut walk.stat, 0);
         // In /proc of another namespace, the same numbers would be other processes.
         if walk.stat.process_id() == walk.table.own.number().cast_unsigned() {
-            loop {
+            result = loop {
                 let mut records = [0; LIMIT];
-                result = sys::read_directory(directory, &mut records).map(|_| ());
-                // The length of the first one, if there is any.
-                if records[16] == 0 {
-                    break;
+                match sys::read_directory(directory, &mut records) {
+                    Ok(0) => break Ok(()),
+                    Ok(_) => {}
+                    Err(error) => break Err(error),
                 }
                 let mut records = records.as_slice();
                 while let Some(pid) = take_process_id(&mut records) {
                     walk.visit(pid);
                 }
-            }
+            };
         }
         sys::close(directory);
         result
@@ -246,12 +246,9 @@ impl Walk<'_, '_> {
 pub fn oom_kill_count() -> Option<u32> {
     let mut groups = [0; LIMIT];
     read(CGROUP, b"", 0, &mut groups);
-    // In version 2 of control groups, the hierarchy has the number 0 and no name.
-    let mut count = oom_kill_count_of(&groups, b"0::", CGROUPS_2);
-    if count.is_none() {
-        count = oom_kill_count_of(&groups, b":memory:", CGROUPS_1);
-    }
-    count
+    // In version 2 of control groups, the hierarchy has no name.
+    oom_kill_count_of(&groups, b":", CGROUPS_2)
+        .or_else(|| oom_kill_count_of(&groups, b"memory:", CGROUPS_1))
 }
 
 /// The count in the file of a group, which follows the hierarchy's `name` in `groups`, else in that of the root:

@@ -99,21 +99,20 @@ pub fn common_start(left: &[u8], right: &[u8]) -> usize {
 #[inline(never)]
 #[must_use]
 pub fn after_prefix<'a>(bytes: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
-    after_prefix_where(bytes, prefix, !0)
+    after_prefix_where(bytes, prefix, 0xff)
 }
 
 /// The same where upper-case letters of `prefix` stand for lower-case ones too.
 #[inline(never)]
 #[must_use]
 pub fn after_prefix_of_any_case<'a>(bytes: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
-    after_prefix_where(bytes, prefix, !0x20)
+    after_prefix_where(bytes, prefix, 0xdf)
 }
 
 /// What follows `prefix` in `bytes`, where they may differ in bits that are neither in `exact` nor in the prefix.
 /// So they may in the case of a letter alone, as its bit, 0x20, is set in lower case, digits and signs.
 #[inline(never)]
-fn after_prefix_where<'a>(bytes: &'a [u8], prefix: &[u8], exact: u32) -> Option<&'a [u8]> {
-    let [exact, ..] = exact.to_le_bytes();
+fn after_prefix_where<'a>(bytes: &'a [u8], prefix: &[u8], exact: u8) -> Option<&'a [u8]> {
     let (start, rest) = bytes.split_at_checked(prefix.len())?;
     for (byte, wanted) in start.iter().zip(prefix) {
         if (byte ^ wanted) & (wanted | exact) != 0 {

@@ -118,10 +118,13 @@ fn packed() -> String {
     let mut text = String::new();
     for (index, (name, line)) in lines().iter().enumerate() {
         if !name.is_empty() {
-            let shown = line.escape_debug();
+            let shown = match line.as_str() {
+                "" => "Nothing.".to_owned(),
+                line => format!("`{}`", line.escape_debug()),
+            };
             writeln!(
                 source,
-                "/// `{shown}`\npub const {name}: Self = Self({index});"
+                "/// {shown}\npub const {name}: Self = Self({index});"
             )
             .expect("memory suffices");
         }
@@ -155,7 +158,7 @@ fn packed() -> String {
         /// All texts, packed.\n\
         pub static PACKED: [u8; {}] = {packed:?};\n\
         /// The highest number of an error that has a name.\n\
-        pub const ERRORS: u32 = {};\n",
+        pub const LAST_ERROR: u32 = {};\n",
         text.len(),
         packed.len(),
         prose::ERRORS[prose::ERRORS.len() - 1].0,

@@ -52,10 +52,10 @@ impl Instant {
         Self(self.0.wrapping_add(length.into()))
     }
 
-    /// How long after `earlier`, which is no later, this point of time is; at most 49 days.
+    /// How long after `earlier` this point of time is; zero when it is before, and at most 49 days.
     #[must_use]
     pub fn since(self, earlier: Self) -> Milliseconds {
-        let length = self.0.wrapping_sub(earlier.0);
+        let length = self.0.saturating_sub(earlier.0);
         Milliseconds(u32::try_from(length).unwrap_or(u32::MAX))
     }
 

@@ -91,12 +91,10 @@ enum Did {
 
 /// Reads the words of a command line, the program's name first.
 fn read(words: &[&str]) -> Options {
-    let [program, words @ ..] = words else {
-        panic!("a program")
-    };
+    let (program, words) = words.split_first().unwrap();
     let rest = core::cell::RefCell::new(words.iter());
     let next = || rest.borrow_mut().next().map(|word| word.as_bytes());
-    let mut reader = Reader::new();
+    let mut reader = Reader::default();
     let read = reader.read(program.as_bytes(), &next, core::iter::empty());
     assert!(read.is_some(), "the words are right");
     reader.options

@@ -219,7 +219,7 @@ proptest! {
 
     #[test]
     fn keys_are_found_in_any_cgroup_file(text in text_of(b"memory:/0\n oom_kill", 80)) {
-        for key in [&b":memory:"[..], b"0::", b"oom_kill ", b"m"] {
+        for key in [&b"memory:"[..], b":", b"oom_kill ", b"m"] {
             model::check_value(&text, key);
         }
     }

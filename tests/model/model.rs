@@ -411,7 +411,7 @@ pub fn check_options(arguments: &[Vec<u8>], environment: &[Vec<u8>]) {
     asked.remapped.sort_unstable();
     asked.remapped.dedup();
 
-    let mut reader = Reader::new();
+    let mut reader = Reader::default();
     let last = std::cell::Cell::new(0);
     let next = || {
         last.set(last.get() + 1);
@@ -460,8 +460,7 @@ pub fn check_options(arguments: &[Vec<u8>], environment: &[Vec<u8>]) {
 /// The bytes of a piece of our own texts.
 fn text_of(piece: Piece) -> Vec<u8> {
     let mut texts = [0; packed::LENGTH];
-    packed::unpack(&mut texts);
-    piece.of(&texts).to_vec()
+    piece.of(packed::unpack(&mut texts)).to_vec()
 }
 
 /// What the kernel writes to `/proc/PID/stat`.
@@ -557,15 +556,19 @@ pub fn check_directory(names: &[(Vec<u8>, u8)], cut: usize) {
     assert!(expected.starts_with(&cut));
 }
 
-/// Looks up what follows a key in a cgroup file.
+/// Looks a key up in the lines of a cgroup file.
 pub fn check_value(text: &[u8], key: &[u8]) {
-    let place = text.windows(key.len()).position(|window| window == key);
-    let mut rest =
-        text[place.map_or(text.len(), |place| place + key.len())..].split(|byte| *byte == b'\n');
-    let found = rest.next().unwrap();
+    let mut lines: Vec<&[u8]> = text.split(|byte| *byte == b'\n').collect();
     // What has no line feed behind it is not a line.
-    let expected = if rest.next().is_some() { found } else { b"" };
-    assert_eq!(value(text, key), expected);
+    let _ = lines.pop();
+    let found = lines.into_iter().find_map(|line| {
+        let colon = line
+            .iter()
+            .position(|byte| *byte == b':')
+            .map_or(0, |colon| colon + 1);
+        line[colon..].strip_prefix(key)
+    });
+    assert_eq!(value(text, key), found.unwrap_or_default());
 }
 
 thread_local! {
