@@ -281,6 +281,8 @@ impl Options {
 pub struct Reader<'a> {
     /// What is left of `PIDLING_OPTIONS`, where white space and control characters separate words.
     variable: &'a [u8],
+    /// Where the last option came from that asks for a length of time.
+    timing: Piece,
     /// What is wrong, if something is, and before that what is being read: in the end, the command.
     pub error: UsageError<'a>,
     /// What was understood. In case of an error this is what came before it, so that its report has the
@@ -294,6 +296,7 @@ impl Default for Reader<'_> {
     fn default() -> Self {
         Self {
             variable: b"",
+            timing: Piece::ENVIRONMENT,
             error: UsageError {
                 word: b"",
                 message: None,
@@ -372,6 +375,7 @@ impl<'a> Reader<'a> {
         if let Some(grace) = self.options.grace_period()
             && grace <= self.options.stop_delay
         {
+            self.error.source = self.timing;
             return self.fail(Message::GraceTooShort);
         }
         if (self.options.name(), self.options.leads()) == (Name::DumbInit, Leads::Session) {
@@ -528,8 +532,15 @@ impl<'a> Reader<'a> {
             PARENT_DEATH_SIGNAL => options.parent_death_signal = Some(Signal::parse(value)?),
             QUIET => options.level = Level::Error,
             REWRITE => Rewrites::parse(value, &mut options.rewrites)?,
-            STOP_DELAY => options.stop_delay = Milliseconds::parse(value)?,
-            GRACE_PERIOD => options.grace_period = Milliseconds::parse(value)?,
+            STOP_DELAY | GRACE_PERIOD => {
+                let length = Milliseconds::parse(value)?;
+                if number == STOP_DELAY {
+                    options.stop_delay = length;
+                } else {
+                    options.grace_period = length;
+                }
+                self.timing = self.error.source;
+            }
             VERBOSE => options.level = options.level.raised(),
             // As there, an empty one counts as none.
             VERBOSITY if value.is_empty() => {}

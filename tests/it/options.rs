@@ -208,6 +208,16 @@ fn a_grace_period_not_longer_than_the_stop_delay_is_refused() {
             "command line: --grace-period expects more than --stop-delay",
         );
     }
+    // The place where the last of the two stands is named.
+    for (variable, words, source) in [
+        ("-t1 --stop-delay=2", &["true"][..], "PIDLING_OPTIONS"),
+        ("-t1", &["--stop-delay", "2", "true"], "command line"),
+    ] {
+        check_error(
+            Init::new().env("PIDLING_OPTIONS", variable).args(words),
+            &format!("{source}: --grace-period expects more than --stop-delay"),
+        );
+    }
     Init::new()
         .args(["-t", "2001ms", "--stop-delay", "2s", "true"])
         .run()

@@ -121,6 +121,8 @@ pub struct Asked {
     /// What each signal from 1 on is forwarded as, 0 for nothing.
     rewrites: Vec<u8>,
     remapped: Vec<u8>,
+    /// Where the last length of time came from, until all is read.
+    timing: &'static str,
 }
 
 /// A word that cannot be used: what is wrong with it, where it was, and the word unless nothing is there.
@@ -170,11 +172,12 @@ impl Asked {
             grace_period: None,
             rewrites: (1..=64).collect(),
             remapped: Vec::new(),
+            timing: "",
         }
     }
 
     /// Carries out an option; `None` for a bad value.
-    fn apply(&mut self, option: &str, given: &[u8]) -> Option<()> {
+    fn apply(&mut self, option: &str, given: &[u8], source: &'static str) -> Option<()> {
         match option {
             "wait-all" => self.wait_all = true,
             "single-child" => (self.target, self.leads) = (Target::Process, Leads::Group),
@@ -202,8 +205,14 @@ impl Asked {
                 self.rewrites[usize::from(from) - 1] = to;
             }
             "setsid" => self.leads = Leads::Session,
-            "stop-delay" => self.stop_delay = duration(given)?,
-            "grace-period" => self.grace_period = Some(duration(given)?),
+            "stop-delay" => {
+                self.stop_delay = duration(given)?;
+                self.timing = source;
+            }
+            "grace-period" => {
+                self.grace_period = Some(duration(given)?);
+                self.timing = source;
+            }
             "verbose" => self.level = self.level.raised(),
             "version" => self.task = Task::Version,
             "warn-on-reap" => self.warn_on_reap = true,
@@ -249,7 +258,7 @@ impl Asked {
                         }
                     }
                 };
-                if self.apply(option.1, given).is_none() {
+                if self.apply(option.1, given, source).is_none() {
                     return refused(Message::BadValue, source, given);
                 }
             } else {
@@ -277,7 +286,7 @@ impl Asked {
                             }
                         }
                     }
-                    if self.apply(option.1, given).is_none() {
+                    if self.apply(option.1, given, source).is_none() {
                         return refused(Message::BadValue, source, given);
                     }
                     if self.prints() {
@@ -355,7 +364,7 @@ impl Asked {
         {
             return Err(Refused {
                 message: Message::GraceTooShort,
-                source,
+                source: self.timing,
                 word: None,
             });
         }
@@ -399,6 +408,7 @@ impl Asked {
             remapped: (0..=255)
                 .filter(|status| options.remapped.contains(*status))
                 .collect(),
+            timing: "",
         }
     }
 }
@@ -410,6 +420,7 @@ pub fn check_options(arguments: &[Vec<u8>], environment: &[Vec<u8>]) {
     let expected = asked.read_all(arguments, environment);
     asked.remapped.sort_unstable();
     asked.remapped.dedup();
+    asked.timing = "";
 
     let mut reader = Reader::default();
     let last = std::cell::Cell::new(0);
