@@ -53,6 +53,7 @@ pub fn run(vectors: Vectors<'_>) -> u8 {
             inherited: Inherited { mask, sigchld },
             options,
             terminal: foreground.before(options.leads(), &terminal),
+            own,
             command,
             failure: None,
         };

@@ -211,7 +211,7 @@ mod tests {
             assert_eq!(stat.is_dead(), expected, "{text}");
             assert_eq!(stat.parent(), u32::from(!text.is_empty()), "{text}");
         }
-        // Where the file could not be read, its path may be left: of nobody, who is dead.
+        // What is no such file belongs to nobody, who is dead.
         let stat = parse(b"/proc/self/stat\0");
         assert!(stat.is_dead() && stat.parent() == 0);
         assert!(stat.process_id() > 4_194_304, "{}", stat.process_id());

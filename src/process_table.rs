@@ -251,8 +251,8 @@ pub fn oom_kill_count() -> Option<u32> {
         .or_else(|| oom_kill_count_of(&groups, b"memory:", CGROUPS_1))
 }
 
-/// The count in the file of a group, which follows the hierarchy's `name` in `groups`, else in that of the root:
-/// the first piece is where the hierarchy is mounted, the second one the file.
+/// The count in the file of a group, which follows the hierarchy's `name` in `groups`, else in that of the root. This
+/// part of [`PATHS`] is where the hierarchy is mounted, the next one the file.
 #[inline(never)]
 fn oom_kill_count_of(groups: &[u8], name: &[u8], part: u8) -> Option<u32> {
     let mut group = value(groups, name);

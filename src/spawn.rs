@@ -1,7 +1,7 @@
 //! Starting the main child, and the child's side of it up to execve(2).
 //!
 //! Between clone(2) and execve(2) the child shares the init's memory and touches only `sys`, its own
-//! stack and `Plan`; its failures come back as [`StartError`] in the plan, and the parent speaks.
+//! stack, `Plan` and the vectors, which the init no longer reads; its failures come back as [`StartError`] in the plan, and the parent speaks.
 
 use crate::options::{Leads, Options};
 use crate::path_search::{self, DEFAULT_PATH, PATH_LIMIT};
@@ -67,6 +67,8 @@ pub struct Plan<'a> {
     pub options: &'a Options,
     /// What it does about the terminal.
     pub terminal: ChildTerminal<'a>,
+    /// The init.
+    pub own: Pid,
     /// The command.
     pub command: &'a [u8],
     /// Why it did not start, if so.
@@ -153,9 +155,7 @@ fn execute(plan: &Plan<'_>, vectors: Vectors<'_>) -> Errno {
     for variable in vectors.variables() {
         let entry = variable.get();
         path = path.or(after_prefix(entry, b"PATH="));
-        if let Some(pid) = after_prefix(entry, LISTEN_PID).and_then(process_id)
-            && sys::getppid() == pid
-        {
+        if after_prefix(entry, LISTEN_PID).and_then(process_id) == Some(plan.own) {
             listen_pid = Some(variable);
         }
     }

@@ -142,22 +142,13 @@ pub fn getpid() -> Pid {
     Pid::new(to_int(pid)).unwrap_or(Pid::NOBODY)
 }
 
-/// The parent of a process, who may be in another PID namespace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Parent(i32);
-
-impl PartialEq<Pid> for Parent {
-    fn eq(&self, pid: &Pid) -> bool {
-        self.0 == pid.number()
-    }
-}
-
-/// The parent of this process: getppid(2).
+/// The parent of this process, getppid(2); `None` where it is in another PID namespace.
 #[must_use]
 #[inline(never)]
-pub fn getppid() -> Parent {
+pub fn getppid() -> Option<Pid> {
     // SAFETY: getppid takes nothing.
-    Parent(to_int(unsafe { syscall!(Sysno::getppid) }))
+    let pid = unsafe { syscall!(Sysno::getppid) };
+    Pid::new(to_int(pid))
 }
 
 /// The process group of this process, getpgid(2); `None` where its leader is in another PID namespace.
@@ -251,7 +242,7 @@ pub struct Vectors<'a> {
     /// Where the argument is, or the null pointer behind the last. Before it is another argument, or how many
     /// there are.
     argument: Cell<*const Slot>,
-    /// Where the first variable is, or a null pointer for none.
+    /// Where the first variable is, or the null pointer behind the last.
     environment: *const Slot,
     strings: PhantomData<&'a [u8]>,
 }
@@ -425,21 +416,21 @@ pub fn wait(child: Option<Pid>) -> Result<(Option<Pid>, i32)> {
 
 /// Replaces the signal mask of this process and returns the old one: `rt_sigprocmask(2)`.
 #[must_use]
-pub fn set_signal_mask(mut mask: SignalSet) -> SignalSet {
-    let place = &raw mut mask;
-    // SAFETY: the set is as long as the length says; the kernel reads all of it before it writes there.
+pub fn set_signal_mask(mask: SignalSet) -> SignalSet {
+    let mut old = SignalSet(0);
+    // SAFETY: both sets are as long as the length says.
     let result = unsafe {
         syscall!(
             Sysno::rt_sigprocmask,
             register(libc::SIG_SETMASK),
-            place,
-            place,
+            &raw const mask,
+            &raw mut old,
             SIGSET_SIZE
         )
     };
-    // It cannot fail; where a sandbox makes it, the next call fails too, and every mask stays as it is.
+    // It cannot fail; where a tracer makes it, an empty old mask is the usual one.
     let _ = result;
-    mask
+    old
 }
 
 /// What a process does with a signal, sigaction(2). Nothing that is executed starts with a handler.

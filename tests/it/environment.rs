@@ -141,6 +141,25 @@ fn a_listen_pid_of_1_names_the_main_child_of_pid_1() {
         .expect(0, "2 2\n", "");
 }
 
+/// The child may be in another PID namespace than the init, where it does not see its parent.
+#[test]
+fn a_listen_pid_that_names_the_init_names_a_main_child_in_a_new_namespace() {
+    if !require_namespaces() {
+        return;
+    }
+    Init::new()
+        .binary("/bin/sh")
+        .args([
+            "-c",
+            "LISTEN_PID=$$ exec unshare --user --map-root-user --pid \"$@\"",
+            "sh",
+        ])
+        .arg(crate::harness::pidling())
+        .args(["--", "sh", "-c", "echo $LISTEN_PID $$"])
+        .run()
+        .expect(0, "1 1\n", "");
+}
+
 #[test]
 fn another_listen_pid_stays() {
     for value in ["1", "999999", "", "x", "01 "] {
