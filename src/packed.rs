@@ -65,6 +65,7 @@ pub fn unpack(texts: &mut [u8; LENGTH]) -> &[u8] {
             if bit == 1 {
                 continue;
             }
+            // The number is complete: 64 to 191 for a byte, above that a distance, and behind that a count.
             if distance == 0 {
                 if number > 191 {
                     distance = number.wrapping_sub(191);
