@@ -275,7 +275,10 @@ impl Steps for Actions<'_> {
     }
 
     fn drop_signal(&mut self, signal: Signal, reason: Piece) {
-        self.say(Message::Dropped, signal, reason);
+        // A line about a signal that a line has caused would cause it again, without end.
+        if reason != Piece::CAUSED_BY_PIDLING || !matches!(signal, Signal::PIPE | Signal::XFSZ) {
+            self.say(Message::Dropped, signal, reason);
+        }
     }
 
     fn begin_shutdown(&mut self, signal: Signal, delay: Milliseconds) {

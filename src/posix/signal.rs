@@ -28,6 +28,8 @@ impl Signal {
     pub const QUIT: Self = Self::known(3);
     /// Kill: neither caught, blocked nor ignored.
     pub const KILL: Self = Self::known(9);
+    /// Write to a pipe that nobody reads.
+    pub const PIPE: Self = Self::known(13);
     /// Termination.
     pub const TERM: Self = Self::known(15);
     /// A child stopped or ended.
@@ -44,6 +46,8 @@ impl Signal {
     pub const TTOU: Self = Self::known(22);
     /// CPU time limit exceeded.
     pub const XCPU: Self = Self::known(24);
+    /// File size limit exceeded.
+    pub const XFSZ: Self = Self::known(25);
 
     /// Takes a number; `None` unless it is a signal's.
     #[must_use]

@@ -67,6 +67,19 @@ fn what_is_not_there_is_127() {
     check_failure(Init::new(), &script.display().to_string(), 127, ENOENT);
 }
 
+/// Contract 7.
+#[test]
+fn the_status_of_a_failed_start_is_remapped_too() {
+    for (command, status) in [("/no/such/command", "127"), ("/", "126")] {
+        for (remapped, expected) in [(status, 0), ("7", status.parse().unwrap())] {
+            Init::new()
+                .args(["-e", remapped, "--", command])
+                .run()
+                .expect_status(expected);
+        }
+    }
+}
+
 #[test]
 fn what_cannot_be_executed_is_126() {
     let place = Place::new();

@@ -459,6 +459,27 @@ fn a_signal_that_is_pending_on_entry_is_forwarded() {
     running.wait().expect_status(0);
 }
 
+/// Contract 3.5, 8.4: no SIGXFSZ of a log line that is beyond the limit of files reaches the main child, nor does
+/// the line about it cause another one without end.
+#[test]
+fn the_inits_own_sigxfsz_is_not_forwarded() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("log");
+    let limited = "ulimit -f 0; exec \"$@\" 2>\"$LOG\"";
+    let main = "n=0; trap 'echo usr1; n=$((n + 1))' USR1; trap 'echo xfsz' XFSZ
+        for i in 1 2 3; do kill -USR1 $PPID; until [ $n = $i ]; do :; done; done
+        until grep -q '^State:.S' /proc/$PPID/status; do :; done; exit 7";
+    Init::new()
+        .binary("/bin/sh")
+        .env("LOG", &file)
+        .args(["-c", limited, "sh"])
+        .arg(crate::harness::pidling())
+        .args(["-vv", "--", "bash", "-c", main])
+        .run()
+        .expect(7, "usr1\nusr1\nusr1\n", "");
+    assert_eq!(std::fs::metadata(&file).unwrap().len(), 0);
+}
+
 /// Contract 3.5: no SIGPIPE of a log line that nobody reads reaches the main child.
 #[test]
 fn the_inits_own_sigpipe_is_not_forwarded() {

@@ -427,6 +427,32 @@ fn survivors_are_told_by_what_they_do_with_the_stop_signal() {
     );
 }
 
+/// Contract 6.4: without a grace period, the rest has ten seconds from the main child's death.
+#[test]
+fn without_a_grace_period_the_rest_has_ten_seconds() {
+    if !require_namespaces() {
+        return;
+    }
+    let main = r#"trap "" TERM; sleep 1000 & exit 3"#;
+    let output = Init::new()
+        .as_pid_1()
+        .args(["-a", "--log-format=json", "--", "sh", "-c", main])
+        .run();
+    output.expect_status(3);
+    let stderr = output.stderr();
+    let lines = stderr
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap());
+    let killed = lines
+        .filter(|line: &serde_json::Value| line["event"] == "killed")
+        .map(|line| line["elapsed_ms"].as_u64().unwrap());
+    let elapsed: Vec<u64> = killed.collect();
+    assert!(
+        matches!(elapsed[..], [10_000..60_000]),
+        "{elapsed:?}: {output}"
+    );
+}
+
 /// The signal that the rest did not act on is SIGTERM, whatever the main child was sent.
 #[test]
 fn survivors_of_the_rest_are_told_by_sigterm() {
