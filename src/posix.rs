@@ -1,7 +1,7 @@
-//! Values with the names POSIX gives them: no system call, no policy.
+//! Values under the names POSIX gives them: no system call, no policy.
 
-pub mod duration;
 pub mod errno;
 pub mod pid;
 pub mod signal;
+pub mod time;
 pub mod wait_status;

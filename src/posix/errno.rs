@@ -1,70 +1,229 @@
-//! Error numbers, errno(3), with the words for those that starting a process can meet.
+//! Error numbers, errno(3), with the names and meanings of those that starting a process can meet.
 
 use core::num::NonZero;
 
-/// An error number, never zero, so that a result without a value is one number too. The sign that the
-/// kernel returns it with is taken off in `sys`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Errno(NonZero<i32>);
+/// An error number. Never zero and always positive: the sign that the kernel returns it with is taken off in `sys`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Errno(NonZero<u16>);
+
+/// Numbers, names and meanings (`include/uapi/asm-generic/errno-base.h` and `errno.h`): what execve(2), clone(2) and
+/// the calls around them can return, file systems over a network included.
+const KNOWN: &[(Errno, &str, &str)] = &[
+    (Errno::EPERM, "EPERM", "operation not permitted"),
+    (Errno::ENOENT, "ENOENT", "no such file or directory"),
+    (Errno::ESRCH, "ESRCH", "no such process"),
+    (Errno::EINTR, "EINTR", "interrupted system call"),
+    (Errno::EIO, "EIO", "input/output error"),
+    (Errno::ENXIO, "ENXIO", "no such device or address"),
+    (Errno::E2BIG, "E2BIG", "argument list too long"),
+    (Errno::ENOEXEC, "ENOEXEC", "exec format error"),
+    (Errno::EBADF, "EBADF", "bad file descriptor"),
+    (Errno::ECHILD, "ECHILD", "no child processes"),
+    (Errno::EAGAIN, "EAGAIN", "resource temporarily unavailable"),
+    (Errno::ENOMEM, "ENOMEM", "cannot allocate memory"),
+    (Errno::EACCES, "EACCES", "permission denied"),
+    (Errno::EFAULT, "EFAULT", "bad address"),
+    (Errno::EBUSY, "EBUSY", "device or resource busy"),
+    (Errno::EEXIST, "EEXIST", "file exists"),
+    (Errno::ENODEV, "ENODEV", "no such device"),
+    (Errno::ENOTDIR, "ENOTDIR", "not a directory"),
+    (Errno::EISDIR, "EISDIR", "is a directory"),
+    (Errno::EINVAL, "EINVAL", "invalid argument"),
+    (Errno::ENFILE, "ENFILE", "too many open files in system"),
+    (Errno::EMFILE, "EMFILE", "too many open files"),
+    (Errno::ENOTTY, "ENOTTY", "inappropriate ioctl for device"),
+    (Errno::ETXTBSY, "ETXTBSY", "text file busy"),
+    (Errno::EFBIG, "EFBIG", "file too large"),
+    (Errno::ENOSPC, "ENOSPC", "no space left on device"),
+    (Errno::EROFS, "EROFS", "read-only file system"),
+    (Errno::EPIPE, "EPIPE", "broken pipe"),
+    (Errno::ENAMETOOLONG, "ENAMETOOLONG", "file name too long"),
+    (Errno::ENOSYS, "ENOSYS", "function not implemented"),
+    (Errno::ELOOP, "ELOOP", "too many levels of symbolic links"),
+    (
+        Errno::EOVERFLOW,
+        "EOVERFLOW",
+        "value too large for defined data type",
+    ),
+    (
+        Errno::ELIBBAD,
+        "ELIBBAD",
+        "accessing a corrupted shared library",
+    ),
+    (Errno::EOPNOTSUPP, "EOPNOTSUPP", "operation not supported"),
+    (Errno::ETIMEDOUT, "ETIMEDOUT", "connection timed out"),
+    (Errno::EREMOTEIO, "EREMOTEIO", "remote I/O error"),
+    (Errno::ESTALE, "ESTALE", "stale file handle"),
+    (Errno::EUCLEAN, "EUCLEAN", "structure needs cleaning"),
+    (Errno::EDQUOT, "EDQUOT", "disk quota exceeded"),
+    (Errno::EKEYREVOKED, "EKEYREVOKED", "key has been revoked"),
+    (
+        Errno::EKEYREJECTED,
+        "EKEYREJECTED",
+        "key was rejected by service",
+    ),
+    (Errno::ENOKEY, "ENOKEY", "required key not available"),
+    (Errno::EHOSTDOWN, "EHOSTDOWN", "host is down"),
+    (
+        Errno::ENOTCONN,
+        "ENOTCONN",
+        "transport endpoint is not connected",
+    ),
+    (
+        Errno::ECONNABORTED,
+        "ECONNABORTED",
+        "software caused connection abort",
+    ),
+    (Errno::ENOMEDIUM, "ENOMEDIUM", "no medium found"),
+];
 
 impl Errno {
+    /// Operation not permitted.
+    pub const EPERM: Self = Self::known(libc::EPERM);
     /// No such file or directory.
     pub const ENOENT: Self = Self::known(libc::ENOENT);
     /// No such process.
     pub const ESRCH: Self = Self::known(libc::ESRCH);
-    /// Interrupted by a signal handler, a stop or a tracer.
+    /// Interrupted system call.
     pub const EINTR: Self = Self::known(libc::EINTR);
-    /// Input/output error; a read from a terminal in the background.
+    /// Input/output error.
     pub const EIO: Self = Self::known(libc::EIO);
+    /// No such device or address.
+    pub const ENXIO: Self = Self::known(libc::ENXIO);
+    /// Argument list too long.
+    pub const E2BIG: Self = Self::known(libc::E2BIG);
     /// Exec format error.
     pub const ENOEXEC: Self = Self::known(libc::ENOEXEC);
+    /// Bad file descriptor.
+    pub const EBADF: Self = Self::known(libc::EBADF);
     /// No child processes.
     pub const ECHILD: Self = Self::known(libc::ECHILD);
-    /// Resource temporarily unavailable; a timeout of `rt_sigtimedwait(2)`.
+    /// Resource temporarily unavailable.
     pub const EAGAIN: Self = Self::known(libc::EAGAIN);
+    /// Cannot allocate memory.
+    pub const ENOMEM: Self = Self::known(libc::ENOMEM);
     /// Permission denied.
     pub const EACCES: Self = Self::known(libc::EACCES);
+    /// Bad address.
+    pub const EFAULT: Self = Self::known(libc::EFAULT);
+    /// Device or resource busy.
+    pub const EBUSY: Self = Self::known(libc::EBUSY);
+    /// File exists.
+    pub const EEXIST: Self = Self::known(libc::EEXIST);
+    /// No such device.
+    pub const ENODEV: Self = Self::known(libc::ENODEV);
     /// Not a directory.
     pub const ENOTDIR: Self = Self::known(libc::ENOTDIR);
+    /// Is a directory.
+    pub const EISDIR: Self = Self::known(libc::EISDIR);
+    /// Invalid argument.
+    pub const EINVAL: Self = Self::known(libc::EINVAL);
+    /// Too many open files in system.
+    pub const ENFILE: Self = Self::known(libc::ENFILE);
+    /// Too many open files.
+    pub const EMFILE: Self = Self::known(libc::EMFILE);
+    /// Inappropriate ioctl for device.
+    pub const ENOTTY: Self = Self::known(libc::ENOTTY);
+    /// Text file busy.
+    pub const ETXTBSY: Self = Self::known(libc::ETXTBSY);
+    /// File too large.
+    pub const EFBIG: Self = Self::known(libc::EFBIG);
+    /// No space left on device.
+    pub const ENOSPC: Self = Self::known(libc::ENOSPC);
+    /// Read-only file system.
+    pub const EROFS: Self = Self::known(libc::EROFS);
+    /// Broken pipe.
+    pub const EPIPE: Self = Self::known(libc::EPIPE);
     /// File name too long.
     pub const ENAMETOOLONG: Self = Self::known(libc::ENAMETOOLONG);
+    /// Function not implemented.
+    pub const ENOSYS: Self = Self::known(libc::ENOSYS);
+    /// Too many levels of symbolic links.
+    pub const ELOOP: Self = Self::known(libc::ELOOP);
+    /// Value too large for defined data type.
+    pub const EOVERFLOW: Self = Self::known(libc::EOVERFLOW);
+    /// Accessing a corrupted shared library.
+    pub const ELIBBAD: Self = Self::known(libc::ELIBBAD);
+    /// Operation not supported.
+    pub const EOPNOTSUPP: Self = Self::known(libc::EOPNOTSUPP);
+    /// Connection timed out.
+    pub const ETIMEDOUT: Self = Self::known(libc::ETIMEDOUT);
+    /// Remote I/O error.
+    pub const EREMOTEIO: Self = Self::known(libc::EREMOTEIO);
+    /// Stale file handle.
+    pub const ESTALE: Self = Self::known(libc::ESTALE);
+    /// Structure needs cleaning.
+    pub const EUCLEAN: Self = Self::known(libc::EUCLEAN);
+    /// Disk quota exceeded.
+    pub const EDQUOT: Self = Self::known(libc::EDQUOT);
+    /// Key has been revoked.
+    pub const EKEYREVOKED: Self = Self::known(libc::EKEYREVOKED);
+    /// Key was rejected by service.
+    pub const EKEYREJECTED: Self = Self::known(libc::EKEYREJECTED);
+    /// Required key not available.
+    pub const ENOKEY: Self = Self::known(libc::ENOKEY);
+    /// Host is down.
+    pub const EHOSTDOWN: Self = Self::known(libc::EHOSTDOWN);
+    /// Transport endpoint is not connected.
+    pub const ENOTCONN: Self = Self::known(libc::ENOTCONN);
+    /// Software caused connection abort.
+    pub const ECONNABORTED: Self = Self::known(libc::ECONNABORTED);
+    /// No medium found.
+    pub const ENOMEDIUM: Self = Self::known(libc::ENOMEDIUM);
 
-    /// Takes a number; `None` for zero.
+    /// Takes a number; `None` unless it is between 1 and 4095, the kernel's `MAX_ERRNO` (`include/linux/err.h`).
     #[must_use]
     pub const fn new(number: i32) -> Option<Self> {
-        match NonZero::new(number) {
-            Some(number) => Some(Self(number)),
-            None => None,
+        let [low, high, ..] = number.to_le_bytes();
+        match NonZero::new(u16::from_le_bytes([low, high])) {
+            Some(small) if number > 0 && number < 4096 => Some(Self(small)),
+            Some(_) | None => None,
         }
     }
 
     /// The error with this number, which is one's.
     const fn known(number: i32) -> Self {
-        match NonZero::new(number) {
-            Some(number) => Self(number),
-            None => Self(NonZero::<i32>::MIN),
+        match Self::new(number) {
+            Some(errno) => errno,
+            None => Self(NonZero::<u16>::MIN),
         }
     }
 
     /// The number.
     #[must_use]
-    pub const fn number(self) -> i32 {
+    pub const fn number(self) -> u16 {
         self.0.get()
+    }
+
+    /// Its name, such as `ENOENT`, and what it means; `None` for a number that has no business here.
+    #[must_use]
+    pub fn describe(self) -> Option<(&'static str, &'static str)> {
+        let (_, name, meaning) = KNOWN.iter().find(|(errno, ..)| *errno == self)?;
+        Some((name, meaning))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::prose::ERRORS;
+    use super::*;
 
     /// nix has numbers and names from the C library's headers.
     #[test]
     fn numbers_and_names_agree_with_the_c_library() {
-        for (number, text) in ERRORS {
-            let (name, _) = text.split_once(" (").unwrap();
-            let theirs = nix::errno::Errno::from_raw((*number).into());
-            assert_eq!(format!("{theirs:?}"), name);
+        for (errno, name, _) in KNOWN {
+            let theirs = nix::errno::Errno::from_raw(errno.number().into());
+            assert_eq!(format!("{theirs:?}"), *name);
+            assert_eq!(errno.describe().map(|(name, _)| name), Some(*name));
         }
-        assert!(ERRORS.is_sorted());
+    }
+
+    #[test]
+    fn only_numbers_of_errors_are_taken() {
+        assert_eq!(Errno::new(0), None);
+        assert_eq!(Errno::new(-1), None);
+        assert_eq!(Errno::new(4096), None);
+        assert_eq!(Errno::new(65_538), None);
+        assert_eq!(Errno::new(4095).map(Errno::number), Some(4095));
+        assert_eq!(Errno::new(999).and_then(Errno::describe), None);
     }
 }

@@ -1,33 +1,49 @@
 //! Signals: numbers, names and sets.
 
-use crate::text::{Text, after_prefix_of_any_case, nth, parse_decimal};
+use crate::bytes::{Buffer, parse_decimal_u32};
 use core::num::NonZero;
 
 /// A signal number from 1 to 64. 32 and 33 are ordinary numbers here: only C libraries keep them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Signal(NonZero<u8>);
 
-/// The names of signals 1 to 34 without `SIG`, each with a space behind it, in the order of their numbers. x86, Arm,
-/// RISC-V, POWER and s390 share them (`include/uapi/asm-generic/signal.h`); 32 and 33 have none. A
-/// static and not a constant, so that the linker knows it by name and keeps it apart from what is always needed.
-static NAMES: [u8; 162] =
-    *b"HUP INT QUIT ILL TRAP ABRT BUS FPE KILL USR1 SEGV USR2 PIPE ALRM TERM STKFLT \
-CHLD CONT STOP TSTP TTIN TTOU URG XCPU XFSZ VTALRM PROF WINCH IO PWR SYS 32 33 RTMIN ";
+/// The names of signals 1 to 31 without `SIG`, in the order of their numbers, which x86, Arm, RISC-V, POWER, s390 and
+/// `LoongArch` share (`include/uapi/asm-generic/signal.h`).
+const NAMES: [&str; 31] = [
+    "HUP", "INT", "QUIT", "ILL", "TRAP", "ABRT", "BUS", "FPE", "KILL", "USR1", "SEGV", "USR2",
+    "PIPE", "ALRM", "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG",
+    "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO", "PWR", "SYS",
+];
 
-/// `SIGRTMIN` as C libraries have it, after the two they keep; container engines count alike.
+/// `SIGRTMIN` as C libraries have it, after the two that they keep; container engines count alike.
 const RTMIN: u8 = 34;
+
+/// `SIGRTMAX`.
+const RTMAX: u8 = 64;
 
 impl Signal {
     /// The highest signal number.
-    pub const LAST: u8 = 64;
+    pub const LAST: u8 = RTMAX;
     /// Hang-up of the terminal.
     pub const HUP: Self = Self::known(1);
     /// Interrupt from the keyboard.
     pub const INT: Self = Self::known(2);
     /// Quit from the keyboard.
     pub const QUIT: Self = Self::known(3);
+    /// Illegal instruction.
+    pub const ILL: Self = Self::known(4);
+    /// Trace or breakpoint trap.
+    pub const TRAP: Self = Self::known(5);
+    /// abort(3).
+    pub const ABRT: Self = Self::known(6);
+    /// Bus error: bad memory access.
+    pub const BUS: Self = Self::known(7);
+    /// Erroneous arithmetic.
+    pub const FPE: Self = Self::known(8);
     /// Kill: neither caught, blocked nor ignored.
     pub const KILL: Self = Self::known(9);
+    /// Invalid memory reference.
+    pub const SEGV: Self = Self::known(11);
     /// Write to a pipe that nobody reads.
     pub const PIPE: Self = Self::known(13);
     /// Termination.
@@ -44,10 +60,14 @@ impl Signal {
     pub const TTIN: Self = Self::known(21);
     /// Terminal output by a background process.
     pub const TTOU: Self = Self::known(22);
-    /// CPU time limit exceeded.
+    /// Limit of processor time exceeded.
     pub const XCPU: Self = Self::known(24);
-    /// File size limit exceeded.
+    /// Limit of file size exceeded.
     pub const XFSZ: Self = Self::known(25);
+    /// Input or output is possible.
+    pub const IO: Self = Self::known(29);
+    /// Bad system call.
+    pub const SYS: Self = Self::known(31);
 
     /// Takes a number; `None` unless it is a signal's.
     #[must_use]
@@ -58,31 +78,21 @@ impl Signal {
         }
     }
 
-    /// Takes a number from the kernel, which gives none but signals', or 0 for `None`.
-    #[must_use]
-    pub const fn from_kernel(number: u8) -> Option<Self> {
-        match NonZero::new(number) {
-            Some(number) => Some(Self(number)),
-            None => None,
-        }
-    }
-
-    /// The signal with this number, which is one's.
+    /// The signal with this number, which is one's: another does not compile.
     const fn known(number: u8) -> Self {
-        match NonZero::new(number) {
-            Some(number) => Self(number),
+        match Self::new(number) {
+            Some(signal) => signal,
             None => Self(NonZero::<u8>::MIN),
         }
     }
 
     /// The signal's number.
     #[must_use]
-    #[inline(never)]
     pub const fn number(self) -> u8 {
         self.0.get()
     }
 
-    /// Reads a number, or a name in either case with or without `SIG`, `RTMIN+n` among them.
+    /// Reads a number, or a name in either case with or without `SIG`, `RTMIN+n` and `RTMAX-n` among them.
     ///
     /// ```
     /// # use pidling::posix::signal::Signal;
@@ -91,27 +101,42 @@ impl Signal {
     /// ```
     #[must_use]
     pub fn parse(text: &[u8]) -> Option<Self> {
-        let name = after_prefix_of_any_case(text, b"SIG").unwrap_or(text);
-        let (mut digits, mut first) = (text, 0);
-        if let Some(offset) = after_prefix_of_any_case(name, b"RTMIN+") {
-            (digits, first) = (offset, u32::from(RTMIN));
+        if let Some(number) = parse_decimal_u32(text) {
+            return Self::new(u8::try_from(number).ok()?);
         }
-        let mut number = 1;
-        if let Some(offset) = parse_decimal(digits) {
-            number = offset.checked_add(first)?;
+        let name = strip_prefix_of_any_case(text, b"SIG").unwrap_or(text);
+        if let Some(rest) = strip_prefix_of_any_case(name, b"RTMIN") {
+            return Self::real_time(RTMIN.checked_add(offset(rest, b'+')?)?);
+        }
+        if let Some(rest) = strip_prefix_of_any_case(name, b"RTMAX") {
+            return Self::real_time(RTMAX.checked_sub(offset(rest, b'-')?)?);
+        }
+        let known = |known: &&str| known.as_bytes().eq_ignore_ascii_case(name);
+        let index = NAMES.iter().position(|name| known(&name))?;
+        Self::new(u8::try_from(index.wrapping_add(1)).ok()?)
+    }
+
+    /// Takes a number; `None` unless it is a real-time signal's that a C library leaves to programs.
+    const fn real_time(number: u8) -> Option<Self> {
+        if number < RTMIN {
+            None
         } else {
-            loop {
-                let known = name_of(number);
-                if known.is_empty() {
-                    return None;
-                }
-                if known.len() == name.len() && after_prefix_of_any_case(name, known).is_some() {
-                    break;
-                }
-                number = number.wrapping_add(1);
+            Self::new(number)
+        }
+    }
+
+    /// Appends the name as people write it: `SIGTERM`, `SIGRTMIN+3`, or `SIG32` where there is none.
+    pub fn append_name(self, buffer: &mut Buffer<'_>) {
+        let number = self.number();
+        buffer.push_bytes(b"SIG");
+        match NAMES.get(usize::from(number).wrapping_sub(1)) {
+            Some(name) => buffer.push_bytes(name.as_bytes()),
+            None if number < RTMIN => buffer.push_decimal(number.into()),
+            None => {
+                buffer.push_bytes(b"RTMIN+");
+                buffer.push_decimal(number.wrapping_sub(RTMIN).into());
             }
         }
-        Self::new(u8::try_from(number).unwrap_or(0))
     }
 
     /// Whether this signal is how a terminal stops a process.
@@ -120,34 +145,41 @@ impl Signal {
         matches!(self, Self::TSTP | Self::TTIN | Self::TTOU)
     }
 
-    /// Whether this signal asks for shutdown (contract 6.1).
+    /// Whether its default action is a core dump, signal(7), and no key sends it (contract 7.3).
     #[must_use]
-    pub const fn is_stop(self) -> bool {
-        matches!(self, Self::TERM | Self::INT | Self::QUIT)
+    pub const fn tells_of_a_crash(self) -> bool {
+        matches!(
+            self,
+            Self::SEGV
+                | Self::ABRT
+                | Self::BUS
+                | Self::ILL
+                | Self::FPE
+                | Self::TRAP
+                | Self::SYS
+                | Self::XCPU
+                | Self::XFSZ
+        )
     }
 }
 
-/// Appends the name of the signal with this number as people write it: `SIGTERM`, `SIGRTMIN+3`, or `SIG32` where
-/// there is none.
-#[inline(never)]
-pub fn append_name(number: u8, text: &mut Text<'_>) {
-    text.push_bytes(b"SIG");
-    text.push_bytes(name_of(number.min(RTMIN).into()));
-    if let Some(offset) = number.checked_sub(RTMIN) {
-        text.push(b'+');
-        text.push_decimal(offset.into());
-    }
+/// What follows `prefix`, which is in upper case, where `text` begins with it in either case.
+fn strip_prefix_of_any_case<'a>(text: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
+    let (start, rest) = text.split_at_checked(prefix.len())?;
+    start.eq_ignore_ascii_case(prefix).then_some(rest)
 }
 
-/// The name of the signal of this number; empty past the last.
-#[inline(never)]
-fn name_of(number: u32) -> &'static [u8] {
-    let [low, ..] = number.to_le_bytes();
-    nth(&NAMES, b' ', low.wrapping_sub(1))
+/// The number behind `sign`; 0 where there is neither.
+fn offset(text: &[u8], sign: u8) -> Option<u8> {
+    match text {
+        [] => Some(0),
+        [first, digits @ ..] if *first == sign => u8::try_from(parse_decimal_u32(digits)?).ok(),
+        [..] => None,
+    }
 }
 
 /// Who sent a signal, as `siginfo_t` holds it, sigaction(2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(C)]
 pub struct Sender {
     /// The process; 0 for one of another PID namespace.
@@ -158,8 +190,34 @@ pub struct Sender {
     pub value: usize,
 }
 
-/// A signal that was waited for, as `siginfo_t` holds it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How a signal was sent: `si_code`, sigaction(2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Code {
+    /// kill(2), or the kernel in the name of a process (`SI_USER`).
+    User,
+    /// sigqueue(3) (`SI_QUEUE`).
+    Queue,
+    /// The kernel in its own name (`SI_KERNEL`): a terminal's key, a limit.
+    Kernel,
+    /// Any other way: a timer, tgkill(2), a message queue.
+    Other(i32),
+}
+
+impl Code {
+    /// Takes the kernel's number.
+    #[must_use]
+    pub const fn from_raw(raw: i32) -> Self {
+        match raw {
+            libc::SI_USER => Self::User,
+            libc::SI_QUEUE => Self::Queue,
+            libc::SI_KERNEL => Self::Kernel,
+            other => Self::Other(other),
+        }
+    }
+}
+
+/// A signal that was waited for, as `siginfo_t` holds it, sigaction(2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Received {
     /// Which signal.
     pub signal: Signal,
@@ -175,7 +233,7 @@ impl Received {
     pub const fn from_nobody(signal: Signal) -> Self {
         Self {
             signal,
-            code: Code::USER,
+            code: Code::User,
             sender: Sender {
                 pid: 0,
                 user: 0,
@@ -185,49 +243,50 @@ impl Received {
     }
 }
 
-/// How a signal was sent, sigaction(2), `si_code`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Code(pub i32);
-
-impl Code {
-    /// kill(2), or the kernel in the name of a process.
-    pub const USER: Self = Self(libc::SI_USER);
-    /// sigqueue(3).
-    pub const QUEUE: Self = Self(libc::SI_QUEUE);
-    /// The kernel in its own name.
-    pub const KERNEL: Self = Self(libc::SI_KERNEL);
-}
-
 /// A set of signals as the kernel keeps it: bit n - 1 stands for signal n.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SignalSet(pub u64);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[repr(transparent)]
+pub struct SignalSet(u64);
 
 impl SignalSet {
+    /// No signal.
+    pub const EMPTY: Self = Self(0);
     /// Every signal.
     pub const ALL: Self = Self(u64::MAX);
 
+    /// The set that the kernel writes as this number.
+    #[must_use]
+    pub const fn from_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+
     /// The set that holds just this signal.
     #[must_use]
-    pub fn only(signal: Signal) -> Self {
-        Self(1_u64.wrapping_shl(u32::from(signal.number().wrapping_sub(1))))
+    pub const fn only(signal: Signal) -> Self {
+        Self::EMPTY.with(signal)
     }
 
     /// This set with the signal.
     #[must_use]
-    pub fn with(self, signal: Signal) -> Self {
-        Self(self.0 | Self::only(signal).0)
+    pub const fn with(self, signal: Signal) -> Self {
+        Self(self.0 | Self::bit(signal))
     }
 
     /// This set without the signal.
     #[must_use]
-    pub fn without(self, signal: Signal) -> Self {
-        Self(self.0 & !Self::only(signal).0)
+    pub const fn without(self, signal: Signal) -> Self {
+        Self(self.0 & !Self::bit(signal))
     }
 
     /// Whether the signal is in this set.
     #[must_use]
-    pub fn contains(self, signal: Signal) -> bool {
-        self.0 & Self::only(signal).0 != 0
+    pub const fn contains(self, signal: Signal) -> bool {
+        self.0 & Self::bit(signal) != 0
+    }
+
+    #[expect(clippy::as_conversions, reason = "`From` is not const")]
+    const fn bit(signal: Signal) -> u64 {
+        1_u64.wrapping_shl(signal.number().wrapping_sub(1) as u32)
     }
 }
 
@@ -236,10 +295,10 @@ mod tests {
     use super::*;
 
     fn name(signal: Signal) -> String {
-        let mut buffer = [0; 32];
-        let text = &mut Text::new(&mut buffer);
-        append_name(signal.number(), text);
-        String::from_utf8(text.as_bytes().to_vec()).unwrap()
+        let mut memory = [0; 32];
+        let buffer = &mut Buffer::new(&mut memory);
+        signal.append_name(buffer);
+        String::from_utf8(buffer.as_bytes().to_vec()).unwrap()
     }
 
     #[test]
@@ -270,8 +329,11 @@ mod tests {
     }
 
     #[test]
-    fn real_time_signals_count_from_the_first() {
+    fn real_time_signals_count_from_the_first_and_from_the_last() {
         assert_eq!(Signal::parse(b"RTMIN"), Signal::new(34));
+        assert_eq!(Signal::parse(b"RTMAX"), Signal::new(64));
+        assert_eq!(Signal::parse(b"rtmax-1"), Signal::new(63));
+        assert_eq!(Signal::parse(b"SIGRTMAX-30"), Signal::new(34));
         assert_eq!(Signal::parse(b"SIGRTMIN+3"), Signal::new(37));
         assert_eq!(Signal::parse(b"RTMIN+30"), Signal::new(64));
         assert_eq!(name(Signal::new(32).unwrap()), "SIG32");
@@ -291,6 +353,9 @@ mod tests {
             "SIGFOO",
             "TERMS",
             "RTMIN+31",
+            "RTMAX-31",
+            "RTMAX+1",
+            "RTMAX-",
             "RTMIN-1",
             "RTMIN+",
             "RTMIN3",
@@ -305,10 +370,10 @@ mod tests {
 
     #[test]
     fn sets_hold_the_bits_of_the_kernel() {
-        assert_eq!(SignalSet::only(Signal::TERM), SignalSet(0x4000));
+        assert_eq!(SignalSet::only(Signal::TERM), SignalSet::from_bits(0x4000));
         assert_eq!(
             SignalSet::only(Signal::new(64).unwrap()),
-            SignalSet(1 << 63)
+            SignalSet::from_bits(1 << 63)
         );
         assert!(!SignalSet::ALL.without(Signal::CHLD).contains(Signal::CHLD));
         assert!(SignalSet::ALL.without(Signal::CHLD).contains(Signal::CONT));

@@ -2,51 +2,58 @@
 
 use super::signal::Signal;
 
-/// A wait status as Linux encodes it, wait(2), *WIFEXITED* and its siblings: the low seven bits are zero for an
-/// exit, 0x7f for a child that is not dead and else the signal that killed; exit status and stop signal are
-/// the second byte.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct WaitStatus {
-    low: u8,
-    second: u8,
+/// What happened to a child, wait(2), *WIFEXITED* and its siblings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum WaitStatus {
+    /// It called exit with this status, and is dead.
+    Exited(u8),
+    /// A signal killed it, and perhaps the kernel wrote a core file.
+    Killed {
+        /// Which signal.
+        signal: Signal,
+        /// Whether a core was dumped.
+        core_dumped: bool,
+    },
+    /// A signal stopped it.
+    Stopped(Signal),
+    /// It was resumed, or the kernel says something that this program has not asked for.
+    Other,
 }
 
 impl WaitStatus {
-    /// Takes a raw status.
+    /// Decodes the kernel's number: the low seven bits are 0 for an exit, 0x7f for a stop and else the signal that
+    /// killed, bit 7 tells of a core; the exit status or the stop signal is the second byte.
     #[must_use]
     pub const fn from_raw(raw: i32) -> Self {
         let [low, second, ..] = raw.to_le_bytes();
-        Self { low, second }
-    }
-
-    /// Whether the child is dead. Else it was stopped or continued.
-    #[must_use]
-    pub const fn is_end(self) -> bool {
-        self.low & 0x7f != 0x7f
-    }
-
-    /// The signal that stopped the child, which is not dead.
-    #[must_use]
-    pub const fn stopped_by(self) -> Option<Signal> {
-        if self.low == 0x7f {
-            Signal::from_kernel(self.second)
-        } else {
-            None
+        match (low & 0x7f, Signal::new(low & 0x7f), Signal::new(second)) {
+            (0, _, _) => Self::Exited(second),
+            (_, Some(signal), _) => Self::Killed {
+                signal,
+                core_dumped: low & 0x80 != 0,
+            },
+            (_, None, Some(signal)) if low == 0x7f => Self::Stopped(signal),
+            (_, None, _) => Self::Other,
         }
     }
 
-    /// The signal that killed the child, which is dead, with or without a core dump; `None` if it called exit.
+    /// The signal that killed it, if one did.
     #[must_use]
     pub const fn killed_by(self) -> Option<Signal> {
-        Signal::from_kernel(self.low & 0x7f)
+        match self {
+            Self::Killed { signal, .. } => Some(signal),
+            Self::Exited(_) | Self::Stopped(_) | Self::Other => None,
+        }
     }
 
-    /// The exit status that stands for the end of the child, which is dead (contract 7).
+    /// The exit status that stands for its end (contract 7): its own, or 128 and the signal that killed it. `None`
+    /// while it is not dead.
     #[must_use]
-    pub const fn exit_status(self) -> u8 {
-        match self.low & 0x7f {
-            0 => self.second,
-            signal => signal | 0x80,
+    pub const fn exit_status(self) -> Option<u8> {
+        match self {
+            Self::Exited(status) => Some(status),
+            Self::Killed { signal, .. } => Some(signal.number() | 0x80),
+            Self::Stopped(_) | Self::Other => None,
         }
     }
 }
@@ -55,24 +62,41 @@ impl WaitStatus {
 mod tests {
     use super::*;
 
-    /// The macros of the C library are the oracle, for every status of 16 bits.
+    fn signal(number: i32) -> Signal {
+        Signal::new(u8::try_from(number).unwrap()).unwrap()
+    }
+
+    /// The C library's macros are the oracle.
     #[test]
     fn every_wait_status_is_decoded_as_the_c_library_does() {
-        for raw in 0..=0xffff_i32 {
+        for raw in 0..=0xffff {
             let status = WaitStatus::from_raw(raw);
-            let signal = |number: i32| Signal::from_kernel(u8::try_from(number).unwrap());
-            let ends = libc::WIFEXITED(raw) || libc::WIFSIGNALED(raw);
-            assert_eq!(status.is_end(), ends, "{raw:#x}");
-            if libc::WIFEXITED(raw) {
-                assert_eq!(status.killed_by(), None, "{raw:#x}");
-                assert_eq!(i32::from(status.exit_status()), libc::WEXITSTATUS(raw));
-            } else if libc::WIFSIGNALED(raw) {
-                assert_eq!(status.killed_by(), signal(libc::WTERMSIG(raw)), "{raw:#x}");
-                assert_eq!(i32::from(status.exit_status()), 128 + libc::WTERMSIG(raw));
+            let expected = if libc::WIFEXITED(raw) {
+                WaitStatus::Exited(u8::try_from(libc::WEXITSTATUS(raw)).unwrap())
+            } else if libc::WIFSIGNALED(raw) && (1..=64).contains(&libc::WTERMSIG(raw)) {
+                WaitStatus::Killed {
+                    signal: signal(libc::WTERMSIG(raw)),
+                    core_dumped: libc::WCOREDUMP(raw),
+                }
+            } else if libc::WIFSTOPPED(raw) && (1..=64).contains(&libc::WSTOPSIG(raw)) {
+                WaitStatus::Stopped(signal(libc::WSTOPSIG(raw)))
             } else {
-                let stopped_by = libc::WIFSTOPPED(raw).then_some(libc::WSTOPSIG(raw));
-                assert_eq!(status.stopped_by(), stopped_by.and_then(signal), "{raw:#x}");
-            }
+                WaitStatus::Other
+            };
+            assert_eq!(status, expected, "{raw:#x}");
         }
+    }
+
+    #[test]
+    fn only_the_dead_have_an_exit_status() {
+        assert_eq!(WaitStatus::Exited(7).exit_status(), Some(7));
+        let killed = WaitStatus::Killed {
+            signal: Signal::TERM,
+            core_dumped: false,
+        };
+        assert_eq!(killed.exit_status(), Some(143));
+        assert_eq!(killed.killed_by(), Some(Signal::TERM));
+        assert_eq!(WaitStatus::Stopped(Signal::STOP).exit_status(), None);
+        assert_eq!(WaitStatus::Other.exit_status(), None);
     }
 }

@@ -1,0 +1,61 @@
+//! Every number that is a decision, with its reason. `docs/design.md` cites them from here.
+
+use crate::posix::time::Milliseconds;
+
+/// How many children are reaped between two looks at the pending signals, and how many signals are taken
+/// in a row before everything else gets its turn (contract 3.7). Large enough that a storm of either kind
+/// costs 3 % more system calls, small enough that nothing waits for more than some 100 µs.
+pub const BATCH: u8 = 32;
+
+/// How many dead children are reaped once the main child is dead (contract 4.4): enough for every job seen
+/// so far, few enough that a storm cannot hold the end back.
+pub const REAPED_AT_END: u16 = 1000;
+
+/// How many processes are looked at before the init kills or leaves them (contract 6.3, 6.6, 7.4). A reader
+/// wants the first few names; each costs some 10 µs while a deadline waits.
+pub const LISTED: usize = 32;
+
+/// How often SIGKILL is repeated for whoever was born meanwhile or seen late (contract 6.3).
+pub const KILL_AGAIN: Milliseconds = Milliseconds(100);
+
+/// How long after the first SIGKILL the init waits for what cannot be killed, such as a process in an
+/// uninterruptible sleep (contract 6.3).
+pub const GIVE_UP: Milliseconds = Milliseconds(5_000);
+
+/// How long the rest may take where no grace period was asked for (contract 6.4). Docker kills ten seconds
+/// after its stop signal; the init's report has to come before that.
+pub const REST_GRACE: Milliseconds = Milliseconds(9_000);
+
+/// A main child that took longer than this to end shows a platform that waits for longer than docker's ten
+/// seconds, so that the rest gets its own [`REST_GRACE`] (contract 6.4).
+pub const PATIENT_PLATFORM: Milliseconds = Milliseconds(8_000);
+
+/// When a main child that still lives is named, where no grace period was asked for (contract 6.9): late
+/// enough that most have ended, two seconds before docker's SIGKILL.
+pub const SLOW_STOP: Milliseconds = Milliseconds(8_000);
+
+/// A stop signal this soon after the first one is the same stop (contract 6.2): timeout(1) signals its child
+/// and then its group.
+pub const SAME_STOP: Milliseconds = Milliseconds(100);
+
+/// How many steps of `--escalate` there may be (contract 6.8). No server has more than three.
+pub const ESCALATIONS: usize = 8;
+
+/// The longest time that an option may ask for: 24 hours (contract 6.7).
+pub const LONGEST_TIME: Milliseconds = Milliseconds(86_400_000);
+
+/// How often PID 1 asks whether it is alone, while it waits for processes that entered its namespace by
+/// setns(2): they are no children of it, so their death sends no SIGCHLD.
+pub const LOOK_FOR_STRANGERS: Milliseconds = Milliseconds(100);
+
+/// How long to pause after an error that no kernel gives, so that it cannot take the whole processor.
+pub const PAUSE_AFTER_ERROR: Milliseconds = Milliseconds(100);
+
+/// The longest log line, its line feed included (contract 8.4). Below `PIPE_BUF`, so that pipe(7) keeps it whole.
+pub const LINE: usize = 1024;
+
+/// How much of a word from outside a log line shows, so that our own words around it still fit.
+pub const WORD: usize = 700;
+
+/// The longest path that execve(2) takes, its null byte included (`PATH_MAX`, `include/uapi/linux/limits.h`).
+pub const PATH: usize = 4096;
