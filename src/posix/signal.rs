@@ -64,6 +64,8 @@ impl Signal {
     pub const XCPU: Self = Self::known(24);
     /// Limit of file size exceeded.
     pub const XFSZ: Self = Self::known(25);
+    /// The terminal's size has changed.
+    pub const WINCH: Self = Self::known(28);
     /// Input or output is possible.
     pub const IO: Self = Self::known(29);
     /// Bad system call.
@@ -143,6 +145,16 @@ impl Signal {
     #[must_use]
     pub const fn is_terminal_stop(self) -> bool {
         matches!(self, Self::TSTP | Self::TTIN | Self::TTOU)
+    }
+
+    /// Whether terminals send it, `termios(3)` and `tty_ioctl(4)`: a key, a hang-up, a change of size. The kernel does so
+    /// in its own name ([`Code::Kernel`]).
+    #[must_use]
+    pub const fn is_sent_by_terminals(self) -> bool {
+        matches!(
+            self,
+            Self::INT | Self::QUIT | Self::TSTP | Self::HUP | Self::CONT | Self::WINCH
+        )
     }
 
     /// Whether its default action is a core dump, signal(7), and no key sends it (contract 7.3).
@@ -276,6 +288,12 @@ impl SignalSet {
     #[must_use]
     pub const fn without(self, signal: Signal) -> Self {
         Self(self.0 & !Self::bit(signal))
+    }
+
+    /// Every signal that is not in this set.
+    #[must_use]
+    pub const fn complement(self) -> Self {
+        Self(!self.0)
     }
 
     /// Whether the signal is in this set.

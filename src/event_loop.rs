@@ -1,0 +1,209 @@
+//! The loop: sleep until a signal, a child or a point of time wants something, and hand it to the supervisor.
+//! Nothing in here can end the init but [`crate::supervisor::Steps::end`].
+
+use crate::actions::Actions;
+use crate::limits::{BATCH, LOOK_FOR_STRANGERS, PAUSE_AFTER_ERROR};
+use crate::posix::errno::Errno;
+use crate::posix::pid::Pid;
+use crate::posix::signal::{Received, Signal, SignalSet};
+use crate::posix::time::{Instant, Milliseconds};
+use crate::supervisor::{Steps, Supervisor};
+use crate::sys::process::Waited;
+use crate::sys::{clock, process, signal};
+
+/// What ended a wait.
+enum Wake {
+    /// A signal other than SIGCHLD.
+    Signal(Received),
+    /// SIGCHLD, and the process that it names.
+    Child(Option<Pid>),
+    /// It is this time, which the supervisor has asked for.
+    Deadline(Instant),
+    /// Nothing.
+    Nothing,
+}
+
+/// How to look for the next signal (contract 3.7).
+enum Look {
+    /// Sleep until one comes, or until this time.
+    Sleep(Option<Instant>),
+    /// Children are left to reap after a full batch: do not sleep, and leave SIGCHLD alone.
+    BetweenReaps,
+    /// A full batch of signals came in a row: do not sleep, and let every other signal have its turn.
+    AllBut(SignalSet),
+}
+
+/// The loop's own state, and the supervisor.
+pub struct EventLoop<'a> {
+    supervisor: Supervisor<'a, Actions<'a>>,
+    /// A signal that came before the loop could see it.
+    missed: Option<Received>,
+    /// Children may have changed state. SIGCHLDs coalesce, signal(7), so these are not only those named.
+    unreaped: bool,
+    /// Reaps left until the next look at the pending signals.
+    reaps_left: u8,
+    /// Signals taken in a row, without a look at anything else.
+    in_a_row: u8,
+    /// Which ones these were.
+    taken: SignalSet,
+    /// PID 1 has no children, but is not alone in its namespace: processes have entered it by setns(2).
+    has_strangers: bool,
+}
+
+impl<'a> EventLoop<'a> {
+    /// A loop around a supervisor whose main child was just forked. `missed` is a signal that came too early.
+    #[must_use]
+    pub const fn new(supervisor: Supervisor<'a, Actions<'a>>, missed: Option<Signal>) -> Self {
+        Self {
+            supervisor,
+            missed: match missed {
+                Some(signal) => Some(Received::from_nobody(signal)),
+                None => None,
+            },
+            // They may have died before the init was there to block SIGCHLD.
+            unreaped: true,
+            reaps_left: BATCH,
+            in_a_row: 0,
+            taken: SignalSet::EMPTY,
+            has_strangers: false,
+        }
+    }
+
+    /// Runs until the supervisor ends the init.
+    pub fn run(&mut self) -> ! {
+        loop {
+            self.reap_batch();
+            match self.wait() {
+                Wake::Signal(received) => self.supervisor.received(&received),
+                Wake::Child(named) => self.child(named),
+                Wake::Deadline(now) => self.supervisor.woken(now),
+                Wake::Nothing => {}
+            }
+        }
+    }
+
+    /// Waits for whatever comes first.
+    fn wait(&mut self) -> Wake {
+        if let Some(received) = self.missed.take() {
+            return Wake::Signal(received);
+        }
+        let look = self.next_look();
+        let (signals, timeout) = match look {
+            Look::Sleep(None) => (SignalSet::ALL, None),
+            Look::Sleep(Some(at)) => {
+                let now = self.supervisor.steps.now();
+                (SignalSet::ALL, Some(at.since(now)))
+            }
+            Look::BetweenReaps => (SignalSet::ALL.without(Signal::CHLD), Some(Milliseconds(0))),
+            Look::AllBut(taken) => (taken.complement(), Some(Milliseconds(0))),
+        };
+        self.reaps_left = BATCH;
+        match signal::wait_for_signal(signals, timeout) {
+            Ok(received) => {
+                self.in_a_row = self.in_a_row.saturating_add(1);
+                self.taken = self.taken.with(received.signal);
+                if received.signal == Signal::CHLD {
+                    Wake::Child(Pid::new(received.sender.pid))
+                } else {
+                    Wake::Signal(received)
+                }
+            }
+            Err(error) => self.no_signal(&look, error),
+        }
+    }
+
+    /// How to look next. After a batch of signals, all that may have been kept waiting gets its turn: other signals
+    /// by this look, children and the clock before it.
+    fn next_look(&mut self) -> Look {
+        if self.in_a_row >= BATCH {
+            let taken = self.taken;
+            self.everything_else();
+            self.in_a_row = 0;
+            self.taken = SignalSet::EMPTY;
+            return Look::AllBut(taken);
+        }
+        if self.unreaped {
+            return Look::BetweenReaps;
+        }
+        let mut at = self.supervisor.wake_at();
+        if self.has_strangers {
+            let look_again = self.supervisor.steps.now().after(LOOK_FOR_STRANGERS);
+            at = Some(at.map_or(look_again, |at| at.min(look_again)));
+        }
+        Look::Sleep(at)
+    }
+
+    /// Looks at the children and at the clock.
+    fn everything_else(&mut self) {
+        self.unreaped = true;
+        self.reap_batch();
+        if self.supervisor.wake_at().is_some() {
+            let now = self.supervisor.steps.now();
+            self.supervisor.woken(now);
+        }
+    }
+
+    /// The wait ended without a signal: the time is over, somebody has stopped and resumed the init (EINTR), or
+    /// something fails that never does.
+    fn no_signal(&mut self, look: &Look, error: Errno) -> Wake {
+        self.in_a_row = 0;
+        self.taken = SignalSet::EMPTY;
+        match (error, look) {
+            (Errno::EAGAIN, Look::Sleep(Some(at))) => {
+                // Strangers may have left meanwhile, and SIGCHLD may have been lost to a failing call.
+                self.unreaped = true;
+                Wake::Deadline(self.supervisor.steps.now_after_waiting_until(*at))
+            }
+            (Errno::EAGAIN, Look::BetweenReaps | Look::AllBut(_)) | (Errno::EINTR, _) => {
+                Wake::Nothing
+            }
+            _ => {
+                clock::sleep(PAUSE_AFTER_ERROR);
+                self.unreaped = true;
+                Wake::Deadline(self.supervisor.steps.now())
+            }
+        }
+    }
+
+    /// SIGCHLD came. The kernel finds a child that is named without a walk along all of them.
+    fn child(&mut self, named: Option<Pid>) {
+        self.unreaped = true;
+        if let Some(pid) = named
+            && let Ok(Waited::Changed(pid, status)) = process::wait(Some(pid))
+        {
+            self.reaps_left = self.reaps_left.saturating_sub(1);
+            self.supervisor.child_changed(pid, status);
+        }
+    }
+
+    /// Reaps what is there to be reaped, but no more than what is left of a batch.
+    fn reap_batch(&mut self) {
+        while self.unreaped && self.reaps_left > 0 {
+            self.reaps_left = self.reaps_left.saturating_sub(1);
+            match process::wait(None) {
+                Ok(Waited::Changed(pid, status)) => self.supervisor.child_changed(pid, status),
+                Ok(Waited::NothingYet) => {
+                    self.unreaped = false;
+                    self.has_strangers = false;
+                }
+                Err(Errno::ECHILD) if !self.supervisor.has_main_child() => self.no_children(),
+                // No kernel says so: ask again, later.
+                Err(_) => {
+                    clock::sleep(PAUSE_AFTER_ERROR);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// There are no children: a pause goes on, and the wait for the rest is over, unless strangers are left.
+    fn no_children(&mut self) {
+        self.unreaped = false;
+        if self.supervisor.waits_for_rest() {
+            self.has_strangers = !self.supervisor.steps.is_alone();
+            if !self.has_strangers {
+                self.supervisor.alone();
+            }
+        }
+    }
+}

@@ -1,0 +1,674 @@
+//! The state machine that decides everything once the main child runs: an event is a method of [`Supervisor`], a
+//! step is a method of [`Steps`]. The heart of the init: read this first.
+//!
+//! It never calls the kernel, so that a test can show it every sequence of events (`supervisor/exploration.rs`).
+//! Its steps carry facts and never wording.
+
+use crate::cli::{Name, Options, Target};
+use crate::limits::{
+    GIVE_UP, KILL_AGAIN, PATIENT_PLATFORM, REST_GRACE, SAME_STOP, SLOW_STOP,
+};
+use crate::log::event::DropReason;
+use crate::posix::pid::Pid;
+use crate::posix::signal::{Code, Received, Signal, SignalSet};
+use crate::posix::time::{Instant, Milliseconds};
+use crate::posix::wait_status::WaitStatus;
+
+/// The status of an init that gave up on a main child that cannot be killed (contract 7): 128 and SIGKILL.
+const GAVE_UP: u8 = 137;
+
+/// What the init is to the processes below it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// PID 1: the kernel ends the whole namespace with it.
+    Pid1,
+    /// Any other process: whoever it leaves behind lives on.
+    Wrapper,
+}
+
+/// Who was sent the last stop signal or step of the ladder (contract 6.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Asked {
+    /// The main child alone.
+    MainChild,
+    /// The main child's process group.
+    Group,
+    /// The rest; the main child is dead.
+    Rest,
+}
+
+/// What a deadline is counted from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Since {
+    /// The shutdown began then.
+    ShutdownBegan(Instant),
+    /// No stop signal had come, and the main child ended then.
+    MainChildEnded(Instant),
+}
+
+/// Who sent the SIGKILL that the main child died of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Killer {
+    /// The init, at the deadline.
+    Deadline,
+    /// The init, because another signal was rewritten to KILL.
+    Rewrite,
+    /// Somebody else, or the kernel.
+    Outside,
+}
+
+/// What there is to explain about the main child's death (contract 7.1 to 7.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Death {
+    /// Nothing: it ended well, or by what was asked of it.
+    Ordinary,
+    /// It died of SIGKILL.
+    Killed(Killer),
+    /// It died of a signal that tells of a crash and that the init did not forward.
+    Crashed {
+        /// Which signal.
+        signal: Signal,
+        /// Whether a core was dumped.
+        core_dumped: bool,
+    },
+    /// It failed by itself: its status is not 0 and not 128 and a forwarded signal.
+    Failed,
+}
+
+/// Whether the init has to die of the SIGINT that its main child died of (contract 5.5).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Interrupt {
+    /// No.
+    None,
+    /// Yes, and its process group has to get the signal: the terminal sent it to the main child's group alone.
+    Group,
+    /// Yes, alone: its group has the signal from the terminal already.
+    Alone,
+}
+
+/// How the init ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Ending {
+    /// The exit status (contract 7).
+    pub status: u8,
+    /// The main child's death; `None` for a pause process, or where the main child could not be killed.
+    pub death: Option<Death>,
+    /// Whether the init dies of SIGINT instead, if the main child's group is the foreground.
+    pub interrupt: Interrupt,
+    /// When the shutdown began, if one did.
+    pub shutdown_began: Option<Instant>,
+    /// Whether SIGKILL was sent to all that are left.
+    pub all_killed: bool,
+}
+
+/// What the supervisor has done. [`crate::actions`] carries it out, a test writes it down.
+pub trait Steps {
+    /// Reads the monotonic clock.
+    fn now(&mut self) -> Instant;
+    /// Whether the init's own acts raised the signal (contract 3.5).
+    fn is_own(&mut self, received: &Received) -> bool;
+    /// Whether the init has inherited this signal as ignored (contract 6.1).
+    fn is_ignored(&mut self, signal: Signal) -> bool;
+    /// Whether the main child's process group is the terminal's foreground (contract 5.5).
+    fn child_has_foreground(&mut self) -> bool;
+    /// Sends a signal to the target, on account of what was received, which bears that signal now.
+    fn forward(&mut self, target: Target, received: &Received);
+    /// Says that a received signal goes nowhere, and why.
+    fn drop_signal(&mut self, signal: Signal, reason: DropReason);
+    /// Says that the shutdown began with this signal, and how long it is held back.
+    fn begin_shutdown(&mut self, signal: Signal, delay: Option<Milliseconds>);
+    /// Sends a signal of the ladder, in a shutdown that began then (contract 6.8).
+    fn escalate(&mut self, to: Asked, signal: Signal, began: Instant);
+    /// Names a main child that still lives long after the stop signal was forwarded (contract 6.9).
+    fn name_slow_child(&mut self, signal: Signal);
+    /// Stops the init itself, as dumb-init does (contract 10.3).
+    fn stop_itself(&mut self);
+    /// The main child was stopped by this signal: stops with it, resumes it or leaves it (contract 5.2, 5.3).
+    fn child_stopped(&mut self, signal: Signal, in_shutdown: bool);
+    /// Another child was reaped, and how it ended. `explain` is whether a SIGKILL cannot have been the init's
+    /// (contract 7.2).
+    fn reaped(&mut self, pid: Pid, status: WaitStatus, explain: bool);
+    /// Says how the main child ended.
+    fn child_ended(&mut self, pid: Pid, status: WaitStatus);
+    /// Sends a signal to the main child's process group, which may outlive it.
+    fn signal_group(&mut self, signal: Signal);
+    /// Asks the rest to end (contract 6.4), but for the main child's group where that has had SIGTERM already.
+    fn terminate_rest(&mut self, spare_group: bool);
+    /// Looks at the main child and sends it SIGKILL, whatever the look said. Nothing comes before this.
+    fn kill_main_child(&mut self, main_child: Pid, asked: Asked, signal: Signal);
+    /// Looks at the rest and sends it SIGKILL.
+    fn kill_rest(&mut self, asked: Asked, signal: Signal);
+    /// Says who had to be killed.
+    fn report_killed(&mut self, signal: Signal, since: Since);
+    /// Sends SIGKILL again, to whoever was born meanwhile or seen late.
+    fn kill_again(&mut self, main_child: Option<Pid>);
+    /// Says that some processes outlived SIGKILL since then.
+    fn give_up(&mut self, since: Instant);
+    /// Ends the init. Nothing is to be done afterwards.
+    fn end(&mut self, ending: &Ending);
+}
+
+/// What the init is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Phase {
+    /// The main child lives.
+    Running { main_child: Pid },
+    /// There is no main child, and no stop signal has come (contract 9).
+    Paused,
+    /// The main child is dead, or the pause is over, and the rest is waited for.
+    WaitingForRest(Ended),
+}
+
+/// What is kept of the main child, or of a pause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Ended {
+    status: u8,
+    death: Option<Death>,
+    interrupt: Interrupt,
+    at: Instant,
+}
+
+/// The first stop signal while it is held back, and what came with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Held {
+    until: Instant,
+    first: Received,
+    /// Other stop signals of the same stop.
+    others: SignalSet,
+}
+
+/// A shutdown that a stop signal began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Shutdown {
+    began: Instant,
+    held: Option<Held>,
+    /// When the first stop signal was forwarded.
+    forwarded: Option<Instant>,
+    /// When a main child that still lives is named.
+    slow_at: Option<Instant>,
+    /// How many steps of the ladder were taken.
+    steps_taken: usize,
+}
+
+/// SIGKILL goes out, again and again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Killing {
+    since: Instant,
+    again_at: Instant,
+}
+
+/// What the init has decided so far.
+#[derive(Clone, Debug)]
+pub struct Supervisor<'a, S> {
+    /// Carries out what is decided.
+    pub steps: S,
+    options: &'a Options,
+    role: Role,
+    phase: Phase,
+    shutdown: Option<Shutdown>,
+    /// When SIGKILL goes out. Once set it never moves.
+    deadline: Option<Instant>,
+    killing: Option<Killing>,
+    /// The signals that the init has sent to the main child on somebody's account, keys at the terminal apart.
+    sent: SignalSet,
+    /// The signals of keys at the terminal that it has forwarded.
+    sent_for_terminal: SignalSet,
+    /// The last stop signal or step of the ladder, and who got it.
+    last_asked: (Asked, Signal),
+    /// Whether the main child's whole group has had SIGTERM.
+    group_has_term: bool,
+}
+
+impl<'a, S: Steps> Supervisor<'a, S> {
+    /// Starts with a main child that was just forked, or with none for a pause process.
+    #[must_use]
+    pub fn new(options: &'a Options, role: Role, main_child: Option<Pid>, steps: S) -> Self {
+        Self {
+            steps,
+            options,
+            role,
+            phase: main_child.map_or(Phase::Paused, |main_child| Phase::Running { main_child }),
+            shutdown: None,
+            deadline: None,
+            killing: None,
+            sent: SignalSet::EMPTY,
+            sent_for_terminal: SignalSet::EMPTY,
+            last_asked: (Asked::MainChild, Signal::TERM),
+            group_has_term: false,
+        }
+    }
+
+    /// When [`Self::woken`] wants to be called; `None` while nothing but a signal matters.
+    #[must_use]
+    pub fn wake_at(&self) -> Option<Instant> {
+        if let Some(killing) = self.killing {
+            return Some(killing.again_at.min(killing.since.after(GIVE_UP)));
+        }
+        let shutdown = self.shutdown.as_ref();
+        let times = [
+            self.deadline,
+            shutdown.and_then(|shutdown| shutdown.held).map(|held| held.until),
+            shutdown.and_then(|shutdown| shutdown.slow_at),
+            self.next_step().map(|(at, _)| at),
+        ];
+        times.into_iter().flatten().min()
+    }
+
+    /// Whether the main child lives, as far as was seen.
+    #[must_use]
+    pub const fn has_main_child(&self) -> bool {
+        matches!(self.phase, Phase::Running { .. })
+    }
+
+    /// Whether the init only waits for the rest, so that [`Self::alone`] is to be called.
+    #[must_use]
+    pub const fn waits_for_rest(&self) -> bool {
+        matches!(self.phase, Phase::WaitingForRest(_))
+    }
+
+    // ---- Signals ----
+
+    /// A signal other than SIGCHLD was received (contract 3).
+    pub fn received(&mut self, received: &Received) {
+        let signal = received.signal;
+        if self.steps.is_own(received) {
+            return self.steps.drop_signal(signal, DropReason::CausedByPidling);
+        }
+        let Some(forwarded) = self.options.rewrites.apply(signal) else {
+            return self.steps.drop_signal(signal, DropReason::RewrittenTo0);
+        };
+        let stop_signals = self.options.stop_signals;
+        let is_stop = stop_signals.contains(signal) || stop_signals.contains(forwarded);
+        let rewritten = Received {
+            signal: forwarded,
+            ..*received
+        };
+        match self.phase {
+            Phase::Running { .. } => {
+                if is_stop && !self.steps.is_ignored(signal) {
+                    self.stop_signal(&rewritten);
+                } else {
+                    self.forward(&rewritten);
+                }
+                if self.options.name == Name::DumbInit && signal.is_terminal_stop() {
+                    self.steps.stop_itself();
+                }
+            }
+            Phase::Paused if is_stop && !self.steps.is_ignored(signal) => {
+                self.stop_signal(&rewritten);
+            }
+            Phase::Paused | Phase::WaitingForRest(_) => {
+                self.steps.drop_signal(signal, DropReason::NoMainChild);
+            }
+        }
+    }
+
+    /// A stop signal came (contract 6.1, 6.2): the first begins the shutdown, and may be held back.
+    fn stop_signal(&mut self, received: &Received) {
+        let now = self.steps.now();
+        let Some(shutdown) = &mut self.shutdown else {
+            let delay = self.options.stop_delay;
+            self.deadline = self.options.grace_period.map(|grace| now.after(grace));
+            self.shutdown = Some(Shutdown {
+                began: now,
+                held: delay.map(|delay| Held {
+                    until: now.after(delay),
+                    first: *received,
+                    others: SignalSet::EMPTY,
+                }),
+                forwarded: None,
+                slow_at: None,
+                steps_taken: 0,
+            });
+            self.steps.begin_shutdown(received.signal, delay);
+            if delay.is_none() {
+                self.pass_on_stop(received, now);
+            }
+            return;
+        };
+        if let Some(held) = &mut shutdown.held
+            && now < shutdown.began.after(SAME_STOP)
+        {
+            if received.signal != held.first.signal {
+                held.others = held.others.with(received.signal);
+            }
+            return;
+        }
+        self.release(now);
+        self.pass_on_stop(received, now);
+    }
+
+    /// Forwards what is held back, if something is.
+    fn release(&mut self, now: Instant) {
+        let held = self.shutdown.as_mut().and_then(|shutdown| shutdown.held.take());
+        let Some(Held { first, others, .. }) = held else {
+            return;
+        };
+        self.pass_on_stop(&first, now);
+        for number in 1..=Signal::LAST {
+            if let Some(signal) = Signal::new(number)
+                && others.contains(signal)
+            {
+                self.pass_on_stop(&Received::from_nobody(signal), now);
+            }
+        }
+    }
+
+    /// Hands a stop signal to whom it is for: the main child, or a pause that ends with it.
+    fn pass_on_stop(&mut self, received: &Received, now: Instant) {
+        if let Some(shutdown) = &mut self.shutdown
+            && shutdown.forwarded.is_none()
+        {
+            shutdown.forwarded = Some(now);
+            let has_main_child = matches!(self.phase, Phase::Running { .. });
+            if has_main_child && self.options.grace_period.is_none() {
+                shutdown.slow_at = Some(now.after(SLOW_STOP));
+            }
+        }
+        match self.phase {
+            Phase::Running { .. } => {
+                self.forward(received);
+                self.last_asked = (self.asked(), received.signal);
+            }
+            Phase::Paused => {
+                self.main_part_ended(Ended {
+                    status: 0,
+                    death: None,
+                    interrupt: Interrupt::None,
+                    at: now,
+                });
+            }
+            Phase::WaitingForRest(_) => {}
+        }
+    }
+
+    /// Sends a signal on to the target (contract 3.2).
+    fn forward(&mut self, received: &Received) {
+        let signal = received.signal;
+        let is_from_terminal = received.code == Code::Kernel && signal.is_sent_by_terminals();
+        if is_from_terminal {
+            self.sent_for_terminal = self.sent_for_terminal.with(signal);
+        } else {
+            self.sent = self.sent.with(signal);
+        }
+        let target = if is_from_terminal {
+            Target::Group
+        } else {
+            self.options.target
+        };
+        self.group_has_term |= target == Target::Group && signal == Signal::TERM;
+        self.steps.forward(target, received);
+    }
+
+    /// Who the target is, in the words of a report.
+    const fn asked(&self) -> Asked {
+        match (self.phase, self.options.target) {
+            (Phase::Running { .. } | Phase::Paused, Target::MainChild) => Asked::MainChild,
+            (Phase::Running { .. } | Phase::Paused, Target::Group) => Asked::Group,
+            (Phase::WaitingForRest(_), _) => Asked::Rest,
+        }
+    }
+
+    // ---- Children ----
+
+    /// A child changed state: it is dead and was reaped, or it was stopped.
+    pub fn child_changed(&mut self, pid: Pid, status: WaitStatus) {
+        let is_main_child = matches!(self.phase, Phase::Running { main_child } if main_child == pid);
+        match (status.exit_status(), status) {
+            (Some(exit_status), _) if is_main_child => self.child_ended(pid, status, exit_status),
+            (Some(_), _) => {
+                let is_explainable = self.killing.is_none() && self.role == Role::Pid1;
+                self.steps.reaped(pid, status, is_explainable);
+            }
+            (None, WaitStatus::Stopped(signal)) if is_main_child => {
+                self.steps.child_stopped(signal, self.shutdown.is_some());
+            }
+            (None, _) => {}
+        }
+    }
+
+    /// The main child is dead.
+    fn child_ended(&mut self, pid: Pid, status: WaitStatus, exit_status: u8) {
+        let held = self.shutdown.as_mut().and_then(|shutdown| shutdown.held.take());
+        if let Some(held) = held {
+            self.steps.drop_signal(held.first.signal, DropReason::NoMainChild);
+        }
+        self.steps.child_ended(pid, status);
+        let ended = Ended {
+            status: self.remap(exit_status),
+            death: Some(self.death(status, exit_status)),
+            interrupt: self.interrupt(status, exit_status),
+            at: self.steps.now(),
+        };
+        self.main_part_ended(ended);
+    }
+
+    /// The status that the init ends with for this one: 0 where `-e` says so.
+    fn remap(&self, status: u8) -> u8 {
+        if self.options.remapped.contains(status) {
+            0
+        } else {
+            status
+        }
+    }
+
+    /// What there is to explain about the main child's death (contract 7.1 to 7.3).
+    fn death(&self, status: WaitStatus, exit_status: u8) -> Death {
+        let was_sent =
+            |signal| self.sent.contains(signal) || self.sent_for_terminal.contains(signal);
+        match status {
+            WaitStatus::Killed { signal, .. } if signal == Signal::KILL => {
+                Death::Killed(if self.killing.is_some() {
+                    Killer::Deadline
+                } else if self.sent.contains(signal) {
+                    Killer::Rewrite
+                } else {
+                    Killer::Outside
+                })
+            }
+            WaitStatus::Killed {
+                signal,
+                core_dumped,
+            } if signal.tells_of_a_crash() && !was_sent(signal) => Death::Crashed {
+                signal,
+                core_dumped,
+            },
+            WaitStatus::Killed { .. }
+            | WaitStatus::Exited(_)
+            | WaitStatus::Stopped(_)
+            | WaitStatus::Other => {
+                let signal = exit_status.checked_sub(128).and_then(Signal::new);
+                if exit_status == 0 || signal.is_some_and(was_sent) {
+                    Death::Ordinary
+                } else {
+                    Death::Failed
+                }
+            }
+        }
+    }
+
+    /// Whether the init has to die of its main child's SIGINT (contract 5.5).
+    fn interrupt(&mut self, status: WaitStatus, exit_status: u8) -> Interrupt {
+        if self.role == Role::Pid1
+            || status.killed_by() != Some(Signal::INT)
+            || self.options.remapped.contains(exit_status)
+            || self.sent.contains(Signal::INT)
+            || self.steps.is_ignored(Signal::INT)
+            || !self.steps.child_has_foreground()
+        {
+            Interrupt::None
+        } else if self.sent_for_terminal.contains(Signal::INT) {
+            Interrupt::Alone
+        } else {
+            Interrupt::Group
+        }
+    }
+
+    /// The main child is dead, or the pause is over: ends, or waits for the rest.
+    fn main_part_ended(&mut self, ended: Ended) {
+        self.phase = Phase::WaitingForRest(ended);
+        if let Some(shutdown) = &mut self.shutdown {
+            shutdown.slow_at = None;
+        }
+        if self.killing.is_some() {
+            // The rest of a wrapper lives on where SIGKILL has missed it; that of PID 1 ends with it.
+            if self.options.wait_all || self.role == Role::Wrapper {
+                self.steps.kill_again(None);
+            } else {
+                self.end(ended);
+            }
+            return;
+        }
+        if !self.options.wait_all {
+            if self.options.name == Name::DumbInit
+                && self.options.target == Target::Group
+                && let Some(signal) = self.options.rewrites.apply(Signal::TERM)
+            {
+                self.steps.signal_group(signal);
+            }
+            return self.end(ended);
+        }
+        if self.deadline.is_none() {
+            self.deadline = Some(self.deadline_of_rest(ended.at));
+        }
+        self.last_asked = (Asked::Rest, Signal::TERM);
+        self.steps.terminate_rest(self.group_has_term);
+    }
+
+    /// How long the rest may take (contract 6.4).
+    fn deadline_of_rest(&self, now: Instant) -> Instant {
+        if let Some(grace) = self.options.grace_period {
+            // No stop signal has come, or it would have set the deadline.
+            return now.after(grace);
+        }
+        match self.shutdown.and_then(|shutdown| shutdown.forwarded) {
+            Some(forwarded) if now.since(forwarded) <= PATIENT_PLATFORM => {
+                forwarded.after(REST_GRACE)
+            }
+            Some(_) | None => now.after(REST_GRACE),
+        }
+    }
+
+    /// While the rest is waited for: nobody is left beside the init.
+    pub fn alone(&mut self) {
+        if let Phase::WaitingForRest(ended) = self.phase {
+            self.end(ended);
+        }
+    }
+
+    // ---- Time ----
+
+    /// It is now this time, and what [`Self::wake_at`] asked for may have come. The deadline comes first.
+    pub fn woken(&mut self, now: Instant) {
+        if let Some(killing) = self.killing {
+            return self.keep_killing(killing, now);
+        }
+        if self.deadline.is_some_and(|deadline| deadline <= now) {
+            return self.kill(now);
+        }
+        let Some(Shutdown {
+            began,
+            held,
+            slow_at,
+            ..
+        }) = self.shutdown
+        else {
+            return;
+        };
+        // One thing at a time: what is due as well makes the loop come back at once.
+        if held.is_some_and(|held| held.until <= now) {
+            self.release(now);
+        } else if let Some((at, signal)) = self.next_step()
+            && at <= now
+        {
+            self.take_step(signal, began);
+        } else if slow_at.is_some_and(|slow_at| slow_at <= now) {
+            if let Some(shutdown) = &mut self.shutdown {
+                shutdown.slow_at = None;
+            }
+            let (_, signal) = self.last_asked;
+            self.steps.name_slow_child(signal);
+        }
+    }
+
+    /// When the next step of the ladder is due, and its signal.
+    fn next_step(&self) -> Option<(Instant, Signal)> {
+        let shutdown = self.shutdown.as_ref()?;
+        let step = self.options.ladder.steps().nth(shutdown.steps_taken)?;
+        Some((shutdown.began.after(step.after), step.signal))
+    }
+
+    /// Takes the next step of the ladder (contract 6.8).
+    fn take_step(&mut self, signal: Signal, began: Instant) {
+        if let Some(shutdown) = &mut self.shutdown {
+            shutdown.steps_taken = shutdown.steps_taken.saturating_add(1);
+        }
+        let to = self.asked();
+        if to != Asked::Rest {
+            self.sent = self.sent.with(signal);
+            self.group_has_term |= to == Asked::Group && signal == Signal::TERM;
+        }
+        self.last_asked = (to, signal);
+        self.steps.escalate(to, signal, began);
+    }
+
+    /// The deadline has passed (contract 6.3): the main child first, then the rest, then words.
+    fn kill(&mut self, now: Instant) {
+        let (asked, signal) = self.last_asked;
+        if let Phase::Running { main_child } = self.phase {
+            self.steps.kill_main_child(main_child, asked, signal);
+        }
+        self.steps.kill_rest(asked, signal);
+        self.killing = Some(Killing {
+            since: now,
+            again_at: self.steps.now().after(KILL_AGAIN),
+        });
+        let since = match (self.shutdown, self.phase) {
+            (Some(shutdown), _) => Since::ShutdownBegan(shutdown.began),
+            (None, Phase::WaitingForRest(ended)) => Since::MainChildEnded(ended.at),
+            // Without a shutdown, only the wait for the rest has a deadline.
+            (None, Phase::Running { .. } | Phase::Paused) => Since::MainChildEnded(now),
+        };
+        self.steps.report_killed(signal, since);
+    }
+
+    /// SIGKILL was sent and somebody is still there.
+    fn keep_killing(&mut self, killing: Killing, now: Instant) {
+        if now >= killing.since.after(GIVE_UP) {
+            self.steps.give_up(killing.since);
+            let ended = match self.phase {
+                Phase::WaitingForRest(ended) => ended,
+                Phase::Running { .. } | Phase::Paused => Ended {
+                    status: self.remap(GAVE_UP),
+                    death: None,
+                    interrupt: Interrupt::None,
+                    at: now,
+                },
+            };
+            self.end(ended);
+        } else if now >= killing.again_at {
+            let main_child = match self.phase {
+                Phase::Running { main_child } => Some(main_child),
+                Phase::Paused | Phase::WaitingForRest(_) => None,
+            };
+            self.steps.kill_again(main_child);
+            self.killing = Some(Killing {
+                since: killing.since,
+                again_at: self.steps.now().after(KILL_AGAIN),
+            });
+        }
+    }
+
+    fn end(&mut self, ended: Ended) {
+        self.steps.end(&Ending {
+            status: ended.status,
+            death: ended.death,
+            interrupt: ended.interrupt,
+            shutdown_began: self.shutdown.map(|shutdown| shutdown.began),
+            all_killed: self.killing.is_some(),
+        });
+    }
+}
+
+#[cfg(test)]
+mod exploration;
