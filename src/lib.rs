@@ -15,3 +15,4 @@
 pub mod bytes;
 pub mod limits;
 pub mod posix;
+pub mod sys;
