@@ -13,5 +13,8 @@
 )]
 
 pub mod bytes;
+pub mod exec_failure;
 pub mod limits;
+pub mod log;
 pub mod posix;
+pub mod proc_files;
