@@ -262,7 +262,8 @@ pub enum Event<'a> {
 
 impl Event<'_> {
     /// Writes the event: in text its words, in JSON its fields. `begin` takes its level and its name and returns the
-    /// line to write to, or `None` where nothing is to be written.
+    /// line to write to, or `None` where nothing is to be written: then there is nothing to build either.
+    // Not one call a line, as rustfmt would have it, but a line as it reads.
     #[rustfmt::skip]
     pub fn describe<'l, 'a>(
         &self,
@@ -388,7 +389,13 @@ impl Line<'_> {
     /// What a process does about a signal, and the letter of its state, `proc_pid_stat(5)`.
     fn act(&mut self, state: u8, disposition: Disposition, signal: Signal) -> &mut Self {
         self.field("disposition", disposition).words(" ").field("signal", signal)
-            .words(" (state ").field("state", Outside(&[state])).words(")")
+            .words(" (state ").field("state", Outside(&[state]))
+            .words(match state {
+                b'D' => ", uninterruptible sleep)",
+                b'T' => ", stopped)",
+                b't' => ", stopped by a debugger)",
+                _ => ")",
+            })
     }
 
     /// The file behind the command, where that is not the command itself.
