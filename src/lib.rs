@@ -13,5 +13,10 @@
 )]
 
 pub mod bytes;
+pub mod cli;
+pub mod exec_failure;
 pub mod limits;
+pub mod log;
+pub mod path_search;
 pub mod posix;
+pub mod proc_files;
