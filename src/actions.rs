@@ -1,8 +1,7 @@
 //! Carries out the supervisor's steps. No failure in here ends or delays the init (contract 3.6, 4.5).
 
 use crate::cli::{Options, Target};
-use crate::exec_failure::Reason;
-use crate::limits::{PATH, REAPED_AT_END};
+use crate::limits::REAPED_AT_END;
 use crate::log::Log;
 use crate::log::event::{CountedFrom, DropReason, Event, Killer, Level, Named, OomKills};
 use crate::posix::errno::Errno;
@@ -10,12 +9,11 @@ use crate::posix::pid::Pid;
 use crate::posix::signal::{Code, Received, Signal, SignalSet};
 use crate::posix::time::{Instant, Milliseconds};
 use crate::posix::wait_status::WaitStatus;
-use crate::proc_files::Disposition;
 use crate::proc_reader::{self, STAT};
-use crate::spawn::{Command, StartFailure, StartReport};
+use crate::spawn::{CANNOT_START, Command, NOT_FOUND, StartReport};
 use crate::standard_error::StandardError;
 use crate::supervisor::{self, Asked, Death, Ending, Interrupt, Role, Since, Steps};
-use crate::survivors::{LastSignal, List, Survivors};
+use crate::survivors::{LastSignal, Survivors};
 use crate::sys::process::Waited;
 use crate::sys::signal::{Disposition as Action, Recipient, kill};
 use crate::sys::{clock, process, signal};
@@ -139,17 +137,20 @@ impl<'a> Actions<'a> {
     }
 
     /// Says why the main child did not start, if it has said so, and returns whether it has.
-    fn explain_failed_start(&mut self) -> bool {
+    fn explain_failed_start(&mut self, status: WaitStatus) -> bool {
         let Some(main_child) = &self.main_child else {
             return false;
         };
+        // No page is touched for any other status.
+        if !matches!(status, WaitStatus::Exited(0 | CANNOT_START..=NOT_FOUND)) {
+            return false;
+        }
         let Some(failure) = main_child.report.failure() else {
+            // The page is not touched where nobody wants to know.
             if self.log.shows(Level::Info)
                 && let Some(candidate) = main_child.report.empty_file()
             {
-                let mut path = [0; PATH];
-                let path = main_child.command.candidate(candidate, &mut path);
-                self.log.say(&Event::EmptyFile { path });
+                main_child.command.explain_empty_file(candidate, &mut self.log);
             }
             return false;
         };
@@ -232,7 +233,7 @@ impl<'a> Actions<'a> {
         let (pid, command) = (*pid, *command);
         let shutdown_began = ending.shutdown_began.is_some();
         // Only an app that ended well leaves a daemon on purpose.
-        let may_be_daemon = ending.exited_with_0 && !shutdown_began;
+        let may_be_daemon = ending.exited_well && !shutdown_began;
         if !shutdown_began && !may_be_daemon && !self.log.shows(Level::Info) {
             return;
         }
@@ -363,7 +364,7 @@ impl Steps for Actions<'_> {
     fn name_slow_child(&mut self, signal: Signal) {
         let mut text = [0; STAT];
         if let Some(child) = self.child()
-            && let Ok(stat) = proc_reader::stat(child, &mut text)
+            && let Ok(stat) = proc_reader::stat_of_child(child, &mut text)
             && stat.is_alive()
         {
             self.log.say(&Event::SlowStop {
@@ -403,7 +404,7 @@ impl Steps for Actions<'_> {
 
     fn child_ended(&mut self, pid: Pid, status: WaitStatus) -> bool {
         self.survivors.main_child_reaped();
-        if self.explain_failed_start() {
+        if self.explain_failed_start(status) {
             return false;
         }
         match (status.killed_by(), status.exit_status()) {
