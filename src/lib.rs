@@ -13,5 +13,7 @@
 )]
 
 pub mod bytes;
+pub mod exec_failure;
 pub mod limits;
 pub mod posix;
+pub mod proc_files;
