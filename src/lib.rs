@@ -17,3 +17,4 @@ pub mod exec_failure;
 pub mod limits;
 pub mod posix;
 pub mod proc_files;
+pub mod sys;
