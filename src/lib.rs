@@ -17,4 +17,5 @@ pub mod exec_failure;
 pub mod limits;
 pub mod posix;
 pub mod proc_files;
+pub mod proc_reader;
 pub mod sys;

@@ -188,6 +188,19 @@ pub fn control_group(text: &[u8], hierarchy: Hierarchy) -> Option<&[u8]> {
     })
 }
 
+/// The group of this path and those above it, up to the root, whose path is empty. None for a group outside the
+/// reader's cgroup namespace, which sees no group above it.
+pub fn group_and_ancestors(path: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let is_outside = path
+        .strip_prefix(b"/..")
+        .is_some_and(|rest| !matches!(rest, [first, ..] if *first != b'/'));
+    let own = path.strip_suffix(b"/").unwrap_or(path);
+    core::iter::successors((!is_outside).then_some(own), |group| {
+        let end = group.iter().rposition(|byte| *byte == b'/')?;
+        group.get(..end)
+    })
+}
+
 /// How many processes the kernel has killed for want of memory: `oom_kill` in a group's `memory.events` (version 2) or
 /// `memory.oom_control` (version 1, since Linux 4.13). `None` where the file has no such line.
 #[must_use]
@@ -408,6 +421,21 @@ mod tests {
     }
 
     #[test]
+    fn the_way_up_from_a_group_ends_at_the_root() {
+        for (path, expected) in [
+            ("/a/b-1/c", &["/a/b-1/c", "/a/b-1", "/a", ""][..]),
+            ("/", &[""]),
+            ("/..a/b", &["/..a/b", "/..a", ""]),
+            ("/..", &[]),
+            ("/../a", &[]),
+        ] {
+            let groups = group_and_ancestors(path.as_bytes());
+            let groups: Vec<&str> = groups.map(|one| str::from_utf8(one).unwrap()).collect();
+            assert_eq!(groups, expected, "{path}");
+        }
+    }
+
+    #[test]
     fn oom_kills_are_found_in_either_version() {
         for (text, expected) in [
             (
@@ -442,6 +470,7 @@ mod tests {
         fn any_bytes_are_parsed_without_harm(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
             let _ = ProcessStat::parse(&bytes);
             let _ = process_ids(&bytes).count();
+            let _ = group_and_ancestors(&bytes).count();
             let _ = (control_group(&bytes, Hierarchy::Unified), oom_kills(&bytes), number(&bytes));
         }
 
