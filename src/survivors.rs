@@ -304,7 +304,8 @@ impl Survivors {
             Asked::Group => is_main_child || stat.group == self.main_child,
             Asked::Rest => true,
         };
-        self.killed.add(seen(stat, stat.disposition(last.signal, got)));
+        self.killed
+            .add(seen(stat, stat.disposition(last.signal, got)));
     }
 
     /// As PID 1: looks at as many as are listed, and counts the others.
@@ -392,7 +393,8 @@ impl Survivors {
 
     /// Whether a main child that is not reaped is not to be seen.
     fn hides_main_child(&self, proc: &Proc) -> bool {
-        self.main_child.is_some_and(|main_child| proc.hides(main_child))
+        self.main_child
+            .is_some_and(|main_child| proc.hides(main_child))
     }
 }
 
@@ -452,7 +454,11 @@ impl Family {
         let (capacity, count) = (self.capacity, self.count);
         let (pids, rest) = self.memory.words().split_at_mut_checked(capacity)?;
         let (parents, marks) = rest.split_at_mut_checked(capacity)?;
-        Some((pids.get_mut(..count)?, parents.get_mut(..count)?, marks.get_mut(..count)?))
+        Some((
+            pids.get_mut(..count)?,
+            parents.get_mut(..count)?,
+            marks.get_mut(..count)?,
+        ))
     }
 
     /// Whether there is no room for another process, and some may be missing.
@@ -483,12 +489,13 @@ impl Family {
         loop {
             let mut added = false;
             for (index, parent) in parents.iter().enumerate() {
-                let is_marked = |marks: &[u32], index| marks.get(index).is_some_and(|mark| *mark > 0);
+                let is_marked =
+                    |marks: &[u32], index| marks.get(index).is_some_and(|mark| *mark > 0);
                 let is_child = *parent == own
-                    || pids.binary_search(parent).is_ok_and(|parent| is_marked(marks, parent));
-                if is_child
-                    && let Some(mark @ 0) = marks.get_mut(index)
-                {
+                    || pids
+                        .binary_search(parent)
+                        .is_ok_and(|parent| is_marked(marks, parent));
+                if is_child && let Some(mark @ 0) = marks.get_mut(index) {
                     *mark = 1;
                     added = true;
                 }
