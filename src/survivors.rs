@@ -168,7 +168,7 @@ impl Survivors {
     pub fn kill(&mut self, last: LastSignal) {
         let looked = match self.role {
             Role::Pid1 => self.look_at_everyone(last),
-            Role::Wrapper => self.for_each_descendant(|this, process, stat| {
+            Role::Wrapper => self.for_each_descendant(&mut |this, process, stat| {
                 this.note(stat, last);
                 // The next round comes soon.
                 let _ = process.signal(Signal::KILL);
@@ -184,7 +184,7 @@ impl Survivors {
             let _ = kill(Recipient::Process(main_child), Some(Signal::KILL));
         }
         if self.role == Role::Wrapper {
-            let _ = self.for_each_descendant(|_, process, _| {
+            let _ = self.for_each_descendant(&mut |_, process, _| {
                 let _ = process.signal(Signal::KILL);
             });
         }
@@ -213,7 +213,7 @@ impl Survivors {
         }
         let group = self.group;
         let mut count = 0_u32;
-        let walked = self.for_each_of_rest(|process, stat| {
+        let walked = self.for_each_of_rest(&mut |process, stat| {
             count = count.saturating_add(1);
             if !at_once {
                 if !(spare_group && stat.group == group) {
@@ -249,7 +249,7 @@ impl Survivors {
         if self.role == Role::Pid1 {
             return kill(Recipient::Everyone, Some(signal));
         }
-        let walked = self.for_each_of_rest(|process, _| {
+        let walked = self.for_each_of_rest(&mut |process, _| {
             let _ = process.signal(signal);
         });
         if walked.is_err() {
@@ -269,7 +269,7 @@ impl Survivors {
         let mut from_outside = [None; LISTED];
         let mut places = from_outside.len();
         let proc = Proc::open()?;
-        let _ = proc.for_each(|pid| {
+        let _ = proc.for_each(&mut |pid| {
             let mut text = [0; STAT];
             if pid != self.own
                 && let Ok(process) = proc.process(pid)
@@ -311,7 +311,7 @@ impl Survivors {
     /// As PID 1: looks at as many as are listed, and counts the others.
     fn look_at_everyone(&mut self, last: LastSignal) -> sys::Result<()> {
         let proc = Proc::open()?;
-        let walk = proc.for_each(|pid| {
+        let walk = proc.for_each(&mut |pid| {
             let mut text = [0; STAT];
             if pid == self.own || Some(pid) == self.main_child {
                 return ControlFlow::Continue(());
@@ -331,13 +331,13 @@ impl Survivors {
     /// Visits every living process of the rest.
     fn for_each_of_rest(
         &mut self,
-        mut visit: impl FnMut(&ProcessDirectory<'_>, &ProcessStat<'_>),
+        visit: &mut dyn FnMut(&ProcessDirectory<'_>, &ProcessStat<'_>),
     ) -> sys::Result<()> {
         if self.role == Role::Wrapper {
-            return self.for_each_descendant(|_, process, stat| visit(process, stat));
+            return self.for_each_descendant(&mut |_, process, stat| visit(process, stat));
         }
         let proc = Proc::open()?;
-        let walk = proc.for_each(|pid| {
+        let walk = proc.for_each(&mut |pid| {
             let mut text = [0; STAT];
             if pid != self.own
                 && let Ok(process) = proc.process(pid)
@@ -355,11 +355,11 @@ impl Survivors {
     /// the descendants right before the visit, so that a reused number is nobody's death.
     fn for_each_descendant(
         &mut self,
-        mut visit: impl FnMut(&mut Self, &ProcessDirectory<'_>, &ProcessStat<'_>),
+        visit: &mut dyn FnMut(&mut Self, &ProcessDirectory<'_>, &ProcessStat<'_>),
     ) -> sys::Result<()> {
         let proc = Proc::open()?;
         let mut family = Family::new()?;
-        let walk = proc.for_each(|pid| {
+        let walk = proc.for_each(&mut |pid| {
             let mut text = [0; STAT];
             if let Ok(process) = proc.process(pid)
                 && let Ok(stat) = process.stat(&mut text)
