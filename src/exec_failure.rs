@@ -46,6 +46,18 @@ pub struct Machine {
     pub is_big_endian: bool,
 }
 
+/// Appends the name of a machine.
+pub fn append_machine(machine: Machine, buffer: &mut crate::bytes::Buffer<'_>) {
+    match machine.number {
+        62 => buffer.push_bytes(b"x86_64"),
+        183 => buffer.push_bytes(b"aarch64"),
+        number => {
+            buffer.push_bytes(b"machine ");
+            buffer.push_decimal(number.into());
+        }
+    }
+}
+
 /// A limit of processes that is reached, so that clone(2) failed with EAGAIN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProcessLimit {

@@ -54,8 +54,9 @@ pub const PAUSE_AFTER_ERROR: Milliseconds = Milliseconds(100);
 /// The longest log line, its line feed included (contract 8.4). Below `PIPE_BUF`, so that pipe(7) keeps it whole.
 pub const LINE: usize = 1024;
 
-/// How much of a word from outside a log line shows, so that our own words around it still fit.
-pub const WORD: usize = 700;
+/// How much of the words from outside a log line shows, all of them together, so that our own words around them
+/// still fit.
+pub const WORDS: usize = 700;
 
 /// The longest path that execve(2) takes, its null byte included (`PATH_MAX`, `include/uapi/linux/limits.h`).
 pub const PATH: usize = 4096;

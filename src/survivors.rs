@@ -1,0 +1,496 @@
+//! The rest (contract 6.5): who is left beside the init and the main child. Looks at them, signals them, and keeps
+//! what the report of survivors needs. Read only where a shutdown needs it.
+
+use crate::limits::LISTED;
+use crate::posix::errno::Errno;
+use crate::posix::pid::Pid;
+use crate::posix::signal::Signal;
+use crate::proc_files::{Disposition, ProcessStat};
+use crate::proc_reader::{self, Proc, ProcessDirectory, STAT};
+use crate::supervisor::{Asked, Role};
+use crate::sys;
+use crate::sys::memory::Scratch;
+use crate::sys::signal::{Recipient, kill};
+
+/// A command name, `proc_pid_comm(5)`: at most 15 arbitrary bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CommandName {
+    bytes: [u8; 15],
+    length: usize,
+}
+
+impl CommandName {
+    /// Copies a name; what is too long is cut, as the kernel does.
+    #[must_use]
+    pub fn new(name: &[u8]) -> Self {
+        let mut bytes = [0; 15];
+        for (place, byte) in bytes.iter_mut().zip(name) {
+            *place = *byte;
+        }
+        let length = name.len().min(bytes.len());
+        Self { bytes, length }
+    }
+
+    /// Its bytes.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
+}
+
+/// A process as it was seen right before the init killed it, or ended without it.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen {
+    /// The process.
+    pub pid: Pid,
+    /// Its name.
+    pub name: CommandName,
+    /// The letter of its state, `proc_pid_stat(5)`.
+    pub state: u8,
+    /// What it does about the last signal that was sent.
+    pub disposition: Disposition,
+    /// Whether it leads a session.
+    pub leads_session: bool,
+}
+
+/// Processes that were seen, the first ones by name.
+#[derive(Debug)]
+pub struct List {
+    first: [Option<Seen>; LISTED],
+    /// How many there are.
+    pub count: u32,
+}
+
+impl List {
+    /// Nobody.
+    const EMPTY: Self = Self {
+        first: [None; LISTED],
+        count: 0,
+    };
+
+    /// The first ones, in the order in which they were seen.
+    pub fn first(&self) -> impl Iterator<Item = &Seen> {
+        self.first.iter().flatten()
+    }
+
+    /// How many were seen beyond the first ones.
+    #[must_use]
+    pub fn more(&self) -> u32 {
+        let listed = u32::try_from(self.first().count()).unwrap_or(u32::MAX);
+        self.count.saturating_sub(listed)
+    }
+
+    /// Whether another one would be listed by name.
+    fn has_room(&self) -> bool {
+        self.first.iter().any(Option::is_none)
+    }
+
+    fn add(&mut self, seen: Seen) {
+        if let Some(place) = self.first.iter_mut().find(|place| place.is_none()) {
+            *place = Some(seen);
+        }
+        self.count = self.count.saturating_add(1);
+    }
+}
+
+/// Who got the last signal of a shutdown, which a survivor did not act on.
+#[derive(Clone, Copy, Debug)]
+pub struct LastSignal {
+    /// Who got it.
+    pub asked: Asked,
+    /// Which signal.
+    pub signal: Signal,
+}
+
+/// The processes beside the init.
+#[derive(Debug)]
+pub struct Survivors {
+    own: Pid,
+    role: Role,
+    main_child: Option<Pid>,
+    /// The main child's process group, as long as it was never seen empty: its number is nobody else's.
+    group: Option<Pid>,
+    /// Who had to be killed.
+    killed: List,
+    /// Why the rest could not be looked at, if so.
+    unseen: Option<Errno>,
+}
+
+impl Survivors {
+    /// The processes beside an init, which has this main child.
+    #[must_use]
+    pub const fn new(own: Pid, role: Role, main_child: Option<Pid>) -> Self {
+        Self {
+            own,
+            role,
+            main_child,
+            group: main_child,
+            killed: List::EMPTY,
+            unseen: None,
+        }
+    }
+
+    /// Who had to be killed, as far as was seen, and why not everybody was, if so.
+    #[must_use]
+    pub const fn killed(&self) -> (&List, Option<Errno>) {
+        (&self.killed, self.unseen)
+    }
+
+    /// The main child was reaped. Without a member, its group's number may be somebody else's from now on.
+    pub fn main_child_reaped(&mut self) {
+        let _ = self.signal_group(None);
+    }
+
+    /// Sends a signal to the main child's group, as long as that is known to be its own; without a signal only looks.
+    ///
+    /// # Errors
+    /// ESRCH where the group is empty, now and for good; EPERM where no member may be signalled.
+    fn signal_group(&mut self, signal: Option<Signal>) -> sys::Result<()> {
+        let group = self.group.ok_or(Errno::ESRCH)?;
+        let result = kill(Recipient::Group(group), signal);
+        // While the main child is not reaped, the number is its own even where it has left the group.
+        if result == Err(Errno::ESRCH) && signal.is_none() {
+            self.group = None;
+        }
+        result
+    }
+
+    /// Looks at the main child: reads one file, and whatever goes wrong keeps nobody from killing it.
+    pub fn look_at_main_child(&mut self, main_child: Pid, last: LastSignal) {
+        let mut text = [0; STAT];
+        if let Ok(stat) = proc_reader::stat(main_child, &mut text) {
+            self.note(&stat, last);
+        }
+    }
+
+    /// Looks at the rest and sends it SIGKILL: PID 1 to everyone at once, a wrapper to each that it has looked at.
+    pub fn kill(&mut self, last: LastSignal) {
+        let looked = match self.role {
+            Role::Pid1 => self.look_at_everyone(last),
+            Role::Wrapper => self.for_each_descendant(|this, process, stat| {
+                this.note(stat, last);
+                // The next round comes soon.
+                let _ = process.signal(Signal::KILL);
+            }),
+        };
+        self.unseen = looked.err();
+        self.kill_unseen();
+    }
+
+    /// Sends SIGKILL again, to whoever was born meanwhile or seen late, and to a main child that lives.
+    pub fn kill_again(&mut self, main_child: Option<Pid>) {
+        if let Some(main_child) = main_child {
+            let _ = kill(Recipient::Process(main_child), Some(Signal::KILL));
+        }
+        if self.role == Role::Wrapper {
+            let _ = self.for_each_descendant(|_, process, _| {
+                let _ = process.signal(Signal::KILL);
+            });
+        }
+        self.kill_unseen();
+    }
+
+    /// Sends SIGKILL to those who need not be seen for it: as PID 1 everyone, as a wrapper the main child's group,
+    /// which also reaches whoever it forks right now.
+    fn kill_unseen(&mut self) {
+        let _ = match self.role {
+            Role::Pid1 => kill(Recipient::Everyone, Some(Signal::KILL)),
+            Role::Wrapper => self.signal_group(Some(Signal::KILL)),
+        };
+    }
+
+    /// Asks the rest to end (contract 6.4): SIGTERM, but to the main child's group only where that has had none; then
+    /// SIGCONT, and SIGHUP to those who lead a session with a terminal. Returns how many processes there are, where
+    /// they were counted.
+    ///
+    /// # Errors
+    /// They could not be looked at. Then everybody whom one call reaches got both signals.
+    pub fn terminate(&mut self, spare_group: bool) -> sys::Result<Option<u32>> {
+        let at_once = self.role == Role::Pid1 && !spare_group;
+        if at_once {
+            self.terminate_unseen();
+        }
+        let group = self.group;
+        let mut count = 0_u32;
+        let walked = self.for_each_of_rest(|process, stat| {
+            count = count.saturating_add(1);
+            if !at_once {
+                if !(spare_group && stat.group == group) {
+                    let _ = process.signal(Signal::TERM);
+                }
+                let _ = process.signal(Signal::CONT);
+            }
+            if stat.session == Some(stat.pid) && stat.has_terminal {
+                let _ = process.signal(Signal::HUP);
+            }
+        });
+        if walked.is_err() && !at_once {
+            self.terminate_unseen();
+        }
+        walked.map(|()| (!at_once).then_some(count))
+    }
+
+    /// Sends SIGTERM and SIGCONT to those who need not be seen for it.
+    fn terminate_unseen(&mut self) {
+        for signal in [Signal::TERM, Signal::CONT] {
+            let _ = match self.role {
+                Role::Pid1 => kill(Recipient::Everyone, Some(signal)),
+                Role::Wrapper => self.signal_group(Some(signal)),
+            };
+        }
+    }
+
+    /// Sends a signal of the ladder to the rest (contract 6.8).
+    ///
+    /// # Errors
+    /// They could not be looked at. Then the main child's group got it.
+    pub fn signal(&mut self, signal: Signal) -> sys::Result<()> {
+        if self.role == Role::Pid1 {
+            return kill(Recipient::Everyone, Some(signal));
+        }
+        let walked = self.for_each_of_rest(|process, _| {
+            let _ = process.signal(signal);
+        });
+        if walked.is_err() {
+            let _ = self.signal_group(Some(signal));
+        }
+        walked
+    }
+
+    /// As PID 1: who is left that never got the stop signal (contract 7.4). Those who entered the namespace from
+    /// outside, by setns(2), and their descendants do not count; neither does the main child's group where that got
+    /// the signal. Looks at a bounded number of processes.
+    ///
+    /// # Errors
+    /// They could not be looked at.
+    pub fn left_behind(&self, group_got_signal: bool) -> sys::Result<List> {
+        let mut list = List::EMPTY;
+        let mut from_outside = [None; LISTED];
+        let mut looks = 0_usize;
+        let mut proc = Proc::open()?;
+        while looks < LISTED
+            && let Some(pid) = proc.next()?
+        {
+            if pid == self.own {
+                continue;
+            }
+            let mut text = [0; STAT];
+            let Ok(stat) = proc.process(pid).and_then(|process| process.stat(&mut text)) else {
+                continue;
+            };
+            if let Some(place) = from_outside.get_mut(looks)
+                && (stat.parent.is_none())
+            {
+                *place = Some(pid);
+            }
+            let is_from_outside = stat.parent.is_none() || from_outside.contains(&stat.parent);
+            if is_from_outside && let Some(place) = from_outside.get_mut(looks) {
+                *place = Some(pid);
+            }
+            looks = looks.saturating_add(1);
+            let got_signal = group_got_signal && stat.group == self.main_child;
+            if stat.is_alive() && !is_from_outside && !got_signal {
+                list.add(seen(&stat, Disposition::NeverGot));
+            }
+        }
+        Ok(list)
+    }
+
+    /// Notes a process that is to be killed, if it lives and is not noted already.
+    fn note(&mut self, stat: &ProcessStat<'_>, last: LastSignal) {
+        if !stat.is_alive() || self.killed.first().any(|seen| seen.pid == stat.pid) {
+            return;
+        }
+        let is_main_child = Some(stat.pid) == self.main_child;
+        let got = match last.asked {
+            Asked::MainChild => is_main_child,
+            Asked::Group => is_main_child || stat.group == self.main_child,
+            Asked::Rest => true,
+        };
+        self.killed.add(seen(stat, stat.disposition(last.signal, got)));
+    }
+
+    /// As PID 1: looks at as many as are listed, and counts the others.
+    fn look_at_everyone(&mut self, last: LastSignal) -> sys::Result<()> {
+        let mut proc = Proc::open()?;
+        while let Some(pid) = proc.next()? {
+            if pid == self.own || Some(pid) == self.main_child {
+                continue;
+            }
+            if !self.killed.has_room() {
+                self.killed.count = self.killed.count.saturating_add(1);
+                continue;
+            }
+            let mut text = [0; STAT];
+            if let Ok(stat) = proc.process(pid).and_then(|process| process.stat(&mut text)) {
+                self.note(&stat, last);
+            }
+        }
+        Ok(())
+    }
+
+    /// Visits every living process of the rest.
+    fn for_each_of_rest(
+        &mut self,
+        mut visit: impl FnMut(&ProcessDirectory, &ProcessStat<'_>),
+    ) -> sys::Result<()> {
+        match self.role {
+            Role::Wrapper => self.for_each_descendant(|_, process, stat| visit(process, stat)),
+            Role::Pid1 => {
+                let mut proc = Proc::open()?;
+                while let Some(pid) = proc.next()? {
+                    let mut text = [0; STAT];
+                    if pid != self.own
+                        && let Ok(process) = proc.process(pid)
+                        && let Ok(stat) = process.stat(&mut text)
+                        && stat.is_alive()
+                    {
+                        visit(&process, &stat);
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Visits every living descendant, with at most two reads of each process: one for its parent, and one more of
+    /// the descendants right before the visit, so that a reused number is nobody's death.
+    fn for_each_descendant(
+        &mut self,
+        mut visit: impl FnMut(&mut Self, &ProcessDirectory, &ProcessStat<'_>),
+    ) -> sys::Result<()> {
+        let mut proc = Proc::open()?;
+        let mut family = Family::new()?;
+        while let Some(pid) = proc.next()? {
+            let mut text = [0; STAT];
+            if let Ok(stat) = proc.process(pid).and_then(|process| process.stat(&mut text)) {
+                family.add(pid, stat.parent)?;
+            }
+        }
+        family.mark_descendants(self.own);
+        let mut index = 0;
+        while let Some(pid) = family.next_descendant(&mut index) {
+            let mut text = [0; STAT];
+            if let Ok(process) = proc.process(pid)
+                && let Ok(stat) = process.stat(&mut text)
+                && stat.is_alive()
+                && stat.parent.is_some_and(|parent| parent == self.own || family.is_descendant(parent))
+            {
+                visit(self, &process, &stat);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn seen(stat: &ProcessStat<'_>, disposition: Disposition) -> Seen {
+    Seen {
+        pid: stat.pid,
+        name: CommandName::new(stat.name),
+        state: stat.state,
+        disposition,
+        leads_session: stat.session == Some(stat.pid),
+    }
+}
+
+/// All processes with their parents, in memory that is mapped for the occasion.
+struct Family {
+    /// Three tables of the same length: process ids in ascending order, as `/proc` lists them; their parents; and
+    /// whether they are descendants.
+    memory: Scratch,
+    capacity: usize,
+    count: usize,
+}
+
+/// As many processes as there can be: `PID_MAX_LIMIT`, `include/linux/threads.h`. Only what is used takes memory.
+const MOST_PROCESSES: usize = 1 << 22;
+
+/// As many as there have to be room for, or the walk is not tried.
+const FEWEST_PROCESSES: usize = 1 << 8;
+
+impl Family {
+    fn new() -> sys::Result<Self> {
+        let mut capacity = MOST_PROCESSES;
+        loop {
+            match Scratch::map(capacity.saturating_mul(3)) {
+                Ok(memory) => {
+                    return Ok(Self {
+                        memory,
+                        capacity,
+                        count: 0,
+                    });
+                }
+                Err(_) if capacity > FEWEST_PROCESSES => capacity /= 4,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// The three tables, as far as they are used.
+    fn tables(&mut self) -> Option<(&mut [u32], &mut [u32], &mut [u32])> {
+        let (capacity, count) = (self.capacity, self.count);
+        let (pids, rest) = self.memory.words().split_at_mut_checked(capacity)?;
+        let (parents, marks) = rest.split_at_mut_checked(capacity)?;
+        Some((pids.get_mut(..count)?, parents.get_mut(..count)?, marks.get_mut(..count)?))
+    }
+
+    fn add(&mut self, pid: Pid, parent: Option<Pid>) -> sys::Result<()> {
+        if self.count >= self.capacity {
+            return Err(Errno::ENOMEM);
+        }
+        self.count = self.count.saturating_add(1);
+        if let Some((pids, parents, _)) = self.tables()
+            && let (Some(last_pid), Some(last_parent)) = (pids.last_mut(), parents.last_mut())
+        {
+            *last_pid = pid.number().unsigned_abs();
+            *last_parent = parent.map_or(0, |parent| parent.number().unsigned_abs());
+        }
+        Ok(())
+    }
+
+    /// Marks the children of marked parents until nothing is added. Children mostly come behind their parents, so that
+    /// few rounds do.
+    fn mark_descendants(&mut self, own: Pid) {
+        let own = own.number().unsigned_abs();
+        let Some((pids, parents, marks)) = self.tables() else {
+            return;
+        };
+        loop {
+            let mut added = false;
+            for (index, parent) in parents.iter().enumerate() {
+                let is_marked = |marks: &[u32], index| marks.get(index).is_some_and(|mark| *mark > 0);
+                let is_child = *parent == own
+                    || pids.binary_search(parent).is_ok_and(|parent| is_marked(marks, parent));
+                if is_child
+                    && let Some(mark @ 0) = marks.get_mut(index)
+                {
+                    *mark = 1;
+                    added = true;
+                }
+            }
+            if !added {
+                return;
+            }
+        }
+    }
+
+    fn is_descendant(&mut self, pid: Pid) -> bool {
+        let number = pid.number().unsigned_abs();
+        self.tables().is_some_and(|(pids, _, marks)| {
+            let index = pids.binary_search(&number);
+            index.is_ok_and(|index| marks.get(index).is_some_and(|mark| *mark > 0))
+        })
+    }
+
+    /// The next descendant from this index on, which moves behind it.
+    fn next_descendant(&mut self, index: &mut usize) -> Option<Pid> {
+        let (pids, _, marks) = self.tables()?;
+        loop {
+            let (pid, mark) = (pids.get(*index)?, marks.get(*index)?);
+            *index = index.saturating_add(1);
+            if *mark > 0 {
+                return Pid::new(pid.cast_signed());
+            }
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Makes system calls: registers, the sign of an error, and the calls that take nothing but numbers.
+//!
+//! # Safety
+//! What a call does to memory is for the function to know that makes it. Calls that take numbers alone are listed
+//! here as [`NumbersOnly`]: none of them reads, writes, maps or unmaps memory of this process.
+#![expect(unsafe_code, reason = "this is the kernel's door")]
+
+#[cfg(not(any(
+    all(target_arch = "x86_64", target_pointer_width = "64"),
+    all(target_arch = "arm", target_endian = "little"),
+    all(target_arch = "powerpc64", target_endian = "little"),
+    target_arch = "aarch64",
+    target_arch = "riscv64",
+    target_arch = "s390x",
+    target_arch = "x86",
+)))]
+compile_error!(
+    "known are x86_64, x86, aarch64, riscv64, s390x, and little-endian arm and powerpc64"
+);
+
+// Those two for which the `syscalls` crate needs an unstable compiler.
+#[cfg(any(target_arch = "s390x", target_arch = "powerpc64"))]
+mod numbers;
+#[cfg(any(target_arch = "s390x", target_arch = "powerpc64"))]
+#[cfg_attr(target_arch = "s390x", path = "call/s390x.rs")]
+#[cfg_attr(target_arch = "powerpc64", path = "call/powerpc64.rs")]
+mod stub;
+
+#[cfg(any(target_arch = "s390x", target_arch = "powerpc64"))]
+pub(super) use numbers::{Sysno, syscall};
+#[cfg(not(any(target_arch = "s390x", target_arch = "powerpc64")))]
+pub(super) use syscalls::{Sysno, raw_syscall as syscall};
+
+use super::Result;
+use crate::posix::errno::Errno;
+
+/// A system call that takes `N` numbers and touches no memory of this process. Registers behind the `N` are zero,
+/// which is the null pointer too.
+#[derive(Clone, Copy)]
+pub(super) struct NumbersOnly<const N: usize>(Sysno);
+
+/// close(2).
+pub(super) const CLOSE: NumbersOnly<1> = NumbersOnly(Sysno::close);
+/// `close_range(2)`: the first and the last descriptor.
+pub(super) const CLOSE_RANGE: NumbersOnly<2> = NumbersOnly(Sysno::close_range);
+/// `exit_group(2)`.
+pub(super) const EXIT_GROUP: NumbersOnly<1> = NumbersOnly(Sysno::exit_group);
+/// getpgid(2).
+pub(super) const GETPGID: NumbersOnly<1> = NumbersOnly(Sysno::getpgid);
+/// getpid(2).
+pub(super) const GETPID: NumbersOnly<0> = NumbersOnly(Sysno::getpid);
+/// getppid(2).
+pub(super) const GETPPID: NumbersOnly<0> = NumbersOnly(Sysno::getppid);
+/// getsid(2).
+pub(super) const GETSID: NumbersOnly<1> = NumbersOnly(Sysno::getsid);
+/// kill(2).
+pub(super) const KILL: NumbersOnly<2> = NumbersOnly(Sysno::kill);
+/// `pidfd_send_signal(2)`: the descriptor and the signal, without a `siginfo_t` and without flags.
+pub(super) const PIDFD_SEND_SIGNAL: NumbersOnly<2> = NumbersOnly(Sysno::pidfd_send_signal);
+/// setpgid(2).
+pub(super) const SETPGID: NumbersOnly<2> = NumbersOnly(Sysno::setpgid);
+/// setsid(2).
+pub(super) const SETSID: NumbersOnly<0> = NumbersOnly(Sysno::setsid);
+
+/// Makes a call that takes numbers alone. Returns what it returns, and its error.
+pub(super) fn numbers<const N: usize>(
+    call: NumbersOnly<N>,
+    arguments: [usize; N],
+) -> Result<usize> {
+    let [first, second, ..] = padded(arguments);
+    // SAFETY: a call of this type reads and writes no memory.
+    result(unsafe { syscall!(call.0, first, second, 0, 0, 0) })
+}
+
+/// The arguments in the six registers.
+fn padded<const N: usize>(arguments: [usize; N]) -> [usize; 6] {
+    let mut all = [0; 6];
+    for (place, argument) in all.iter_mut().zip(arguments) {
+        *place = argument;
+    }
+    all
+}
+
+/// What a call returned: the last 4095 numbers are errors, `include/linux/err.h`.
+pub(super) fn result(returned: usize) -> Result<usize> {
+    match i32::try_from(returned.wrapping_neg()).map(Errno::new) {
+        Ok(Some(errno)) => Err(errno),
+        Ok(None) | Err(_) => Ok(returned),
+    }
+}
+
+/// The kernel's `int` in a register.
+pub(super) fn to_int(value: usize) -> i32 {
+    #[expect(
+        clippy::as_conversions,
+        clippy::cast_possible_truncation,
+        clippy::cast_possible_wrap,
+        reason = "the kernel returns int in the low half of a register"
+    )]
+    let int = value as i32;
+    int
+}
+
+/// An `int` as the kernel expects it in a register.
+pub(super) fn register(int: i32) -> usize {
+    #[expect(
+        clippy::as_conversions,
+        reason = "sign extension is what the kernel's calls expect"
+    )]
+    let word = int as isize;
+    word.cast_unsigned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_4095_numbers_are_errors() {
+        assert_eq!(result(0), Ok(0));
+        assert_eq!(result(1), Ok(1));
+        assert_eq!(result(register(-1)), Err(Errno::EPERM));
+        assert_eq!(result(register(-4095)).err(), Errno::new(4095));
+        assert_eq!(result(register(-4096)), Ok(register(-4096)));
+        assert_eq!(result(register(i32::MIN)), Ok(register(i32::MIN)));
+    }
+}
