@@ -1,40 +1,111 @@
 //! The link arguments of the init, each with its reason, and the commit it is built from.
 
+use std::env;
+use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+/// What `git archive` writes the commit to, gitattributes(5), *export-subst*.
+const ARCHIVE: &str = ".git-archive-commit";
+/// What `cargo package` writes the commit to.
+const PACKAGE: &str = ".cargo_vcs_info.json";
+
 fn main() {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/src/entry/link.ld");
-    for argument in [
-        // No C start-up code and no C library: `_start` is ours, and so is all it calls.
-        "-nostartfiles",
-        "-nodefaultlibs",
-        // One file at a fixed address, which needs no interpreter and no relocator.
-        "-static",
-        "-no-pie",
-        "-Wl,-z,norelro",
-        // The kernel reads the program headers only.
-        "-Wl,-z,nosectionheader",
-        "-Wl,--build-id=none",
-        "-Wl,--no-eh-frame-hdr",
-        &format!("-Wl,-T,{script}"),
-    ] {
+    for argument in link_arguments() {
         println!("cargo::rustc-link-arg-bin=pidling={argument}");
     }
     println!("cargo::rerun-if-changed=src/entry/link.ld");
-    println!("cargo::rerun-if-changed=build.rs");
-    println!(
-        "cargo::rustc-env=PIDLING_COMMIT={}",
-        commit().unwrap_or_else(|| "unknown".to_owned())
-    );
-    let _ = Path::new(script);
+    let commit = commit_of_checkout()
+        .or_else(|| commit_of(PACKAGE))
+        .or_else(|| commit_of(ARCHIVE))
+        .unwrap_or_else(|| "unknown".to_owned());
+    println!("cargo::rustc-env=PIDLING_COMMIT={commit}");
 }
 
-fn commit() -> Option<String> {
+/// The link arguments: for a C compiler that calls the linker, or for a linker that rustc calls itself.
+fn link_arguments() -> Vec<String> {
+    let script = concat!("-T", env!("CARGO_MANIFEST_DIR"), "/src/entry/link.ld");
+    let mut for_linker = vec![
+        // The layout of the file, see there.
+        script,
+        // One file at a fixed address, which needs no interpreter and no relocator.
+        "-static",
+        "-no-pie",
+        // Nothing is written to before it is protected.
+        "-znorelro",
+        // The kernel reads the program headers only.
+        "-znosectionheader",
+        // No identifier that is not reproducible or used.
+        "--build-id=none",
+        // Nobody unwinds.
+        "--no-eh-frame-hdr",
+    ];
+    // The core library's debug build has writable data, which no release build may have.
+    if env::var_os("CARGO_CFG_DEBUG_ASSERTIONS").is_some() {
+        for_linker.push("--defsym=debug_build=1");
+    }
+    if is_linker_called_by_rustc() {
+        return for_linker.into_iter().map(str::to_owned).collect();
+    }
+    // No C start-up code and no C library: `_start` is ours, and so is all it calls. A linker alone adds neither.
+    let for_compiler = ["-nostartfiles", "-nodefaultlibs"].map(str::to_owned);
+    let passed_on = for_linker.into_iter().map(|argument| match argument {
+        // These a compiler has to know of as well.
+        "-static" | "-no-pie" => argument.to_owned(),
+        argument => format!("-Wl,{argument}"),
+    });
+    for_compiler.into_iter().chain(passed_on).collect()
+}
+
+/// Whether rustc calls the linker itself: otherwise it does so through a C compiler.
+fn is_linker_called_by_rustc() -> bool {
+    let linker = env::var_os("RUSTC_LINKER").unwrap_or_default();
+    let name = Path::new(&linker).file_name().unwrap_or_default();
+    name.to_string_lossy().contains("lld")
+}
+
+/// The commit that is checked out, where this is the top of a checkout.
+fn commit_of_checkout() -> Option<String> {
+    let head = git(&["rev-parse", "HEAD"])?;
+    // What changes with a commit and with a checkout.
+    for file in ["HEAD", "logs/HEAD"] {
+        let path = git(&["rev-parse", "--git-path", file]).unwrap_or_default();
+        watch(path.trim());
+    }
+    abbreviate(&head)
+}
+
+/// What git says, asked of this directory and none above it.
+fn git(arguments: &[&str]) -> Option<String> {
     let output = Command::new("git")
-        .args(["--git-dir=.git", "rev-parse", "--short=7", "HEAD"])
+        .arg("--git-dir=.git")
+        .args(arguments)
         .output()
         .ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
-    output.status.success().then(|| text.trim().to_owned())
+    output.status.success().then_some(text)
+}
+
+/// The commit that this file names: its first word that looks like one.
+fn commit_of(file: &str) -> Option<String> {
+    watch(file);
+    let text = fs::read_to_string(file).ok()?;
+    text.split(|character: char| !character.is_ascii_alphanumeric())
+        .find_map(abbreviate)
+}
+
+/// The first seven digits of a commit.
+fn abbreviate(word: &str) -> Option<String> {
+    let word = word.trim();
+    let is_commit = word.len() >= 40 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_commit
+        .then(|| word.get(..7).map(str::to_owned))
+        .flatten()
+}
+
+/// Has cargo run this program again when a file changes. One that is missing would change all the time.
+fn watch(file: &str) {
+    if Path::new(file).exists() {
+        println!("cargo::rerun-if-changed={file}");
+    }
 }

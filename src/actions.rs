@@ -3,40 +3,501 @@
 use crate::cli::{Options, Target};
 use crate::limits::REAPED_AT_END;
 use crate::log::Log;
-use crate::log::event::{self, DropReason, Event, Level, Named, OomKills, StopSignal};
+use crate::log::event::{CountedFrom, DropReason, Event, Killer, Level, Named, OomKills};
 use crate::posix::errno::Errno;
 use crate::posix::pid::Pid;
 use crate::posix::signal::{Code, Received, Signal, SignalSet};
 use crate::posix::time::{Instant, Milliseconds};
 use crate::posix::wait_status::WaitStatus;
-use crate::proc_reader;
-use crate::spawn::StartReport;
+use crate::proc_reader::{self, STAT};
+use crate::spawn::{CANNOT_START, Command, NOT_FOUND, StartReport};
 use crate::standard_error::StandardError;
-use crate::supervisor::{Asked, Death, Ending, Interrupt, Killer, Role, Since, Steps};
-use crate::survivors::{Survivors, Leftovers};
+use crate::supervisor::{self, Asked, Death, Ending, Interrupt, Role, Since, Steps};
+use crate::survivors::{LastSignal, Survivors};
 use crate::sys::process::Waited;
-use crate::sys::signal::Recipient;
+use crate::sys::signal::{Disposition as Action, Recipient, kill};
 use crate::sys::{clock, process, signal};
-use crate::terminal::Job;
+use crate::terminal::{Job, Outcome};
+
+/// The log on standard error.
+pub type StandardErrorLog<'a> = Log<'a, StandardError>;
 
 /// All that the steps work with.
 pub struct Actions<'a> {
-    options: &'a Options,
-    own: Pid,
-    role: Role,
-    /// The main child, dead or alive; `None` for a pause process.
-    main_child: Option<Pid>,
-    /// The command, as it was asked for; empty for a pause process.
-    command: &'a [u8],
-    job: Job,
-    /// Where the child's side of a failed start has said why.
-    start_report: StartReport<'a>,
-    survivors: Survivors,
-    log: Log<'a, StandardError>,
+    /// What was asked for.
+    pub options: &'a Options,
+    /// The init.
+    pub own: Pid,
+    /// What it is to the processes below it.
+    pub role: Role,
+    /// The main child, dead or alive, and its command; `None` for a pause process.
+    pub main_child: Option<MainChild<'a>>,
+    /// What the init and its main child are to a terminal.
+    pub job: Job,
+    /// The processes beside the init.
+    pub survivors: Survivors,
+    /// Where to say what was done.
+    pub log: StandardErrorLog<'a>,
     /// The latest reading of the clock.
-    latest: Instant,
+    pub latest: Instant,
     /// The count of out-of-memory kills that was said last.
-    oom_kills_said: u32,
-    /// Whether the main child's program was never executed.
-    exec_failed: bool,
+    pub oom_kills_said: u32,
+}
+
+/// The main child, dead or alive.
+pub struct MainChild<'a> {
+    /// Its process.
+    pub pid: Pid,
+    /// What it was asked to execute.
+    pub command: Command<'a>,
+    /// Where it says why it could not.
+    pub report: StartReport,
+}
+
+impl<'a> Actions<'a> {
+    /// What there is to work with once the main child is forked, or the pause begins.
+    #[must_use]
+    pub const fn new(
+        options: &'a Options,
+        own: Pid,
+        role: Role,
+        main_child: Option<MainChild<'a>>,
+        job: Job,
+        log: StandardErrorLog<'a>,
+    ) -> Self {
+        let pid = match &main_child {
+            Some(main_child) => Some(main_child.pid),
+            None => None,
+        };
+        Self {
+            options,
+            own,
+            role,
+            main_child,
+            job,
+            survivors: Survivors::new(own, role, pid),
+            log,
+            latest: Instant::new(0),
+            oom_kills_said: 0,
+        }
+    }
+
+    /// The time after a wait until `at`, which is over: also where the clock cannot be read.
+    pub fn now_after_waiting_until(&mut self, at: Instant) -> Instant {
+        let now = self.read_clock();
+        self.latest = self.latest.max(now.unwrap_or(at));
+        self.latest
+    }
+
+    /// Reads the clock, once more where that fails.
+    fn read_clock(&self) -> Option<Instant> {
+        clock::monotonic().or_else(|_| clock::monotonic()).ok()
+    }
+
+    /// Whether nobody is left beside PID 1, or below a wrapper, which has no children. The first answer of a kernel
+    /// that fails is not believed.
+    pub fn is_alone(&mut self) -> bool {
+        match self.role {
+            Role::Pid1 => kill(Recipient::Everyone, None) == Err(Errno::ESRCH),
+            Role::Wrapper => process::wait(None) == Err(Errno::ECHILD),
+        }
+    }
+
+    /// The main child's process, dead or alive.
+    fn child(&self) -> Option<Pid> {
+        self.main_child.as_ref().map(|main_child| main_child.pid)
+    }
+
+    /// Sends a signal where no failure matters.
+    fn kill(&mut self, recipient: Recipient, signal: Signal) {
+        self.log.ignored("kill", kill(recipient, Some(signal)));
+    }
+
+    /// Sends a signal to the main child's group, and to the main child too if it has left that group (contract 3.2).
+    /// Returns whether the group got it.
+    fn signal_target_group(&mut self, child: Pid, signal: Signal) -> bool {
+        let sent = kill(Recipient::Group(child), Some(signal)).is_ok();
+        // Where the kernel does not tell the group, one signal too many is better than none.
+        if sent && process::getpgid(child) != Ok(Some(child)) {
+            self.kill(Recipient::Process(child), signal);
+        }
+        sent
+    }
+
+    /// Sends a signal to the main child alone. One that was queued keeps its value (contract 3.4); where queueing is
+    /// refused, by a limit or a sandbox, the signal without its value is better than none.
+    fn signal_main_child(&mut self, child: Pid, received: &Received) -> Result<(), Errno> {
+        let signal = received.signal;
+        if received.code == Code::Queue
+            && signal::queue_signal(child, signal, &received.sender).is_ok()
+        {
+            return Ok(());
+        }
+        kill(Recipient::Process(child), Some(signal))
+    }
+
+    /// Says why the main child did not start, if it has said so, and returns whether it has.
+    fn explain_failed_start(&mut self, status: WaitStatus) -> bool {
+        let Some(main_child) = &self.main_child else {
+            return false;
+        };
+        // No page is touched for any other status.
+        if !matches!(status, WaitStatus::Exited(0 | CANNOT_START..=NOT_FOUND)) {
+            return false;
+        }
+        let Some(failure) = main_child.report.failure() else {
+            // The page is not touched where nobody wants to know.
+            if self.log.shows(Level::Info)
+                && let Some(candidate) = main_child.report.empty_file()
+            {
+                main_child.command.explain_empty_file(candidate, &mut self.log);
+            }
+            return false;
+        };
+        main_child.command.explain(failure, &mut self.log);
+        true
+    }
+
+    /// What the kernel counts of out-of-memory kills, and what that proves (contract 7.1).
+    fn oom_kills(&self) -> OomKills {
+        match (proc_reader::oom_kill_count(), self.role) {
+            (None, _) => OomKills::Unknown,
+            (Some(count), Role::Pid1) => OomKills::OfThisRun(count),
+            (Some(count), Role::Wrapper) => OomKills::SoFar(count),
+        }
+    }
+
+    /// As PID 1, says how many processes the kernel has killed for want of memory, once for each time the count rose
+    /// (contract 7.2).
+    fn say_oom_kills(&mut self) {
+        if let OomKills::OfThisRun(processes) = self.oom_kills()
+            && processes > self.oom_kills_said
+        {
+            self.oom_kills_said = processes;
+            self.log.say(&Event::OomKilled { processes });
+        }
+    }
+
+    /// Says what there is to say about the main child's death (contract 7.1 to 7.3).
+    fn explain_death(&mut self, death: Death) {
+        let Some(MainChild { pid, command, .. }) = &self.main_child else {
+            return;
+        };
+        let (pid, name) = (*pid, command.name());
+        match death {
+            Death::Ordinary => {}
+            Death::Killed(killer) => {
+                let killer = match killer {
+                    supervisor::Killer::Deadline => Killer::Deadline,
+                    supervisor::Killer::Rewrite => Killer::Rewrite,
+                    supervisor::Killer::Outside => Killer::Outside(self.oom_kills()),
+                };
+                self.log.say(&Event::SigkillExplained { pid, killer });
+            }
+            Death::Crashed {
+                signal,
+                core_dumped,
+            } => {
+                let main_child = Named { pid, name };
+                self.log.say(&Event::MainChildCrashed {
+                    main_child,
+                    signal,
+                    core_dumped,
+                });
+                self.say_oom_kills();
+            }
+            Death::Failed => self.say_oom_kills(),
+        }
+    }
+
+    /// Reaps what is dead already (contract 4.4), and returns whether somebody lives.
+    fn reap_the_dead(&mut self) -> bool {
+        for _ in 0..REAPED_AT_END {
+            match process::wait(None) {
+                Ok(Waited::Changed(pid, status)) if status.exit_status().is_some() => {
+                    self.reaped(pid, status, false);
+                }
+                Ok(Waited::Changed(..)) => {}
+                Ok(Waited::NothingYet) => return true,
+                Err(_) => return false,
+            }
+        }
+        true
+    }
+
+    /// As PID 1, names those who end with the init (contract 7.4).
+    fn name_left_behind(&mut self, ending: &Ending) {
+        let Some(MainChild { pid, command, .. }) = &self.main_child else {
+            return;
+        };
+        let (pid, command) = (*pid, *command);
+        let shutdown_began = ending.shutdown_began.is_some();
+        // Only an app that ended well leaves a daemon on purpose.
+        let may_be_daemon = ending.exited_well && !shutdown_began;
+        if !shutdown_began && !may_be_daemon && !self.log.shows(Level::Info) {
+            return;
+        }
+        let Ok(left) = self.survivors.left_behind(ending.group_has_signal) else {
+            return;
+        };
+        if left.count == 0 {
+            return;
+        }
+        let daemon = left
+            .first()
+            .find(|seen| seen.leads_session && seen.name.bytes() == command.name());
+        if may_be_daemon && let Some(daemon) = daemon {
+            let daemon = Named {
+                pid: daemon.pid,
+                name: daemon.name.bytes(),
+            };
+            self.log.say(&Event::DaemonCutOff { pid, daemon });
+            return;
+        }
+        let mut first = [Named { pid, name: b"" }; NAMED];
+        let mut count = 0_usize;
+        for (place, seen) in first.iter_mut().zip(left.first()) {
+            *place = Named {
+                pid: seen.pid,
+                name: seen.name.bytes(),
+            };
+            count = count.saturating_add(1);
+        }
+        self.log.say(&Event::CutOff {
+            main_child: command.name(),
+            processes: left.count,
+            first: first.get(..count).unwrap_or_default(),
+            shutdown_began,
+        });
+    }
+
+    /// Dies of SIGINT, as the main child did (contract 5.5). Returns where the init survives.
+    fn die_of_interrupt(&mut self, interrupt: Interrupt) {
+        let recipient = match (interrupt, process::getpgrp()) {
+            (Interrupt::None, _) => return,
+            (Interrupt::Group, Some(group)) => Recipient::Group(group),
+            (Interrupt::Group, None) | (Interrupt::Alone, _) => Recipient::Process(self.own),
+        };
+        self.log.say(&Event::ExitBySignal {
+            signal: Signal::INT,
+        });
+        let _ = signal::set_disposition(Signal::INT, Action::Default);
+        let _ = kill(recipient, Some(Signal::INT));
+        let _ = signal::set_signal_mask(SignalSet::ALL.without(Signal::INT));
+    }
+}
+
+/// How many of those that are left behind one line names.
+const NAMED: usize = 4;
+
+impl Steps for Actions<'_> {
+    fn now(&mut self) -> Instant {
+        let now = self.read_clock();
+        self.latest = self.latest.max(now.unwrap_or(self.latest));
+        self.latest
+    }
+
+    /// What a line has raised, and the limit of processor time, which is each process's own, setrlimit(2).
+    fn is_own(&mut self, received: &Received) -> bool {
+        let is_limit = (received.signal, received.code) == (Signal::XCPU, Code::Kernel);
+        is_limit || self.log.outlet().has_raised(received, self.own.number())
+    }
+
+    fn is_ignored(&mut self, signal: Signal) -> bool {
+        signal::disposition(signal) == Ok(Action::Ignore)
+    }
+
+    fn child_has_foreground(&mut self) -> bool {
+        let child = self.child();
+        child.is_some_and(|child| self.job.child_has_foreground(child))
+    }
+
+    fn forward(&mut self, target: Target, received: &Received) {
+        let signal = received.signal;
+        let Some(child) = self.child() else {
+            return;
+        };
+        // Nobody may be in the group any more, or not yet.
+        if target == Target::Group && self.signal_target_group(child, signal) {
+            let group = child;
+            self.log.say(&Event::ForwardedToGroup { signal, group });
+            return;
+        }
+        let result = self.signal_main_child(child, received);
+        if result.is_ok() {
+            self.log.say(&Event::Forwarded { signal, pid: child });
+        }
+        self.log.ignored("kill", result);
+    }
+
+    fn drop_signal(&mut self, signal: Signal, reason: DropReason) {
+        // A line about a signal that a line has raised would raise it again, without end.
+        if reason != DropReason::CausedByPidling || signal == Signal::XCPU {
+            self.log.say(&Event::Dropped { signal, reason });
+        }
+    }
+
+    fn begin_shutdown(&mut self, signal: Signal, delay: Option<Milliseconds>) {
+        self.log.say(&Event::ShutdownBegan { signal });
+        if let Some(delay) = delay {
+            self.log.say(&Event::StopDelayed { signal, delay });
+        }
+    }
+
+    fn escalate(&mut self, to: Asked, signal: Signal, began: Instant) {
+        match (to, self.child()) {
+            (Asked::MainChild, Some(child)) => self.kill(Recipient::Process(child), signal),
+            (Asked::Group, Some(child)) => {
+                if !self.signal_target_group(child, signal) {
+                    self.kill(Recipient::Process(child), signal);
+                }
+            }
+            (Asked::Rest, _) | (_, None) => {
+                let result = self.survivors.signal(signal);
+                self.log.ignored("read", result);
+            }
+        }
+        let elapsed = self.now().since(began);
+        self.log.say(&Event::Escalated { signal, elapsed });
+    }
+
+    fn name_slow_child(&mut self, signal: Signal) {
+        let mut text = [0; STAT];
+        if let Some(child) = self.child()
+            && let Ok(stat) = proc_reader::stat_of_child(child, &mut text)
+            && stat.is_alive()
+        {
+            self.log.say(&Event::SlowStop {
+                main_child: Named {
+                    pid: child,
+                    name: stat.name,
+                },
+                state: stat.state,
+                disposition: stat.disposition(signal, true),
+                signal,
+            });
+        }
+    }
+
+    fn stop_itself(&mut self) {
+        self.kill(Recipient::Process(self.own), Signal::STOP);
+    }
+
+    fn child_stopped(&mut self, signal: Signal, in_shutdown: bool) {
+        let Some(child) = self.child() else {
+            return;
+        };
+        self.log.say(&Event::MainChildStopped { pid: child, signal });
+        match self.job.child_stopped(child, signal, in_shutdown) {
+            Outcome::Resumed => self.log.say(&Event::MainChildResumed { pid: child }),
+            Outcome::LeftStopped => {}
+        }
+    }
+
+    fn reaped(&mut self, pid: Pid, status: WaitStatus, explain: bool) {
+        let warn = self.options.warn_on_reap;
+        self.log.say(&Event::Reaped { pid, warn });
+        if explain && status.killed_by() == Some(Signal::KILL) {
+            self.say_oom_kills();
+        }
+    }
+
+    fn child_ended(&mut self, pid: Pid, status: WaitStatus) -> bool {
+        self.survivors.main_child_reaped();
+        if self.explain_failed_start(status) {
+            return false;
+        }
+        match (status.killed_by(), status.exit_status()) {
+            (Some(signal), _) => self.log.say(&Event::MainChildKilled { pid, signal }),
+            (None, Some(status)) => self.log.say(&Event::MainChildExited { pid, status }),
+            (None, None) => {}
+        }
+        true
+    }
+
+    fn signal_group(&mut self, signal: Signal) {
+        if let Some(child) = self.child() {
+            self.kill(Recipient::Group(child), signal);
+        }
+    }
+
+    fn terminate_rest(&mut self, spare_group: bool) {
+        match self.survivors.terminate(spare_group) {
+            Ok(processes) => self.log.say(&Event::RestSignalled {
+                signal: Signal::TERM,
+                processes,
+            }),
+            Err(error) => self.log.ignored("read", Err(error)),
+        }
+    }
+
+    fn kill_main_child(&mut self, main_child: Pid, asked: Asked, signal: Signal) {
+        self.survivors
+            .look_at_main_child(main_child, LastSignal { asked, signal });
+        let _ = kill(Recipient::Process(main_child), Some(Signal::KILL));
+    }
+
+    fn kill_rest(&mut self, asked: Asked, signal: Signal) {
+        self.survivors.kill(LastSignal { asked, signal });
+    }
+
+    fn report_killed(&mut self, signal: Signal, since: Since) {
+        let (killed, unseen) = self.survivors.killed();
+        for seen in killed.first() {
+            self.log.say(&Event::Survivor {
+                process: Named {
+                    pid: seen.pid,
+                    name: seen.name.bytes(),
+                },
+                state: seen.state,
+                disposition: seen.disposition,
+                signal,
+            });
+        }
+        let more = killed.more();
+        if more > 0 {
+            self.log.say(&Event::MoreSurvivors { processes: more });
+        }
+        if let Some(error) = unseen {
+            self.log.say(&Event::SurvivorsUnknown { error });
+        }
+        let (began, since) = match since {
+            Since::ShutdownBegan(began) => (began, CountedFrom::ShutdownBegan),
+            Since::MainChildEnded(at) => (at, CountedFrom::MainChildEnded),
+        };
+        let elapsed = self.now().since(began);
+        self.log.say(&Event::Killed { elapsed, since });
+    }
+
+    fn kill_again(&mut self, main_child: Option<Pid>) {
+        self.survivors.kill_again(main_child);
+    }
+
+    fn give_up(&mut self, since: Instant) {
+        let elapsed = self.now().since(since);
+        self.log.say(&Event::Unkillable { elapsed });
+    }
+
+    fn end(&mut self, ending: &Ending) {
+        let somebody_lives = self.reap_the_dead();
+        if somebody_lives && self.role == Role::Pid1 && !ending.all_killed {
+            self.name_left_behind(ending);
+        }
+        if let Some(death) = ending.death {
+            self.explain_death(death);
+        }
+        if let Some(began) = ending.shutdown_began {
+            let elapsed = self.now().since(began);
+            self.log.say(&Event::ShutdownTook { elapsed });
+        }
+        let child = self.child();
+        if self.role == Role::Wrapper {
+            self.job.restore(child);
+        }
+        self.die_of_interrupt(ending.interrupt);
+        self.log.say(&Event::Exit {
+            status: ending.status,
+        });
+        process::exit(ending.status);
+    }
 }

@@ -32,6 +32,12 @@ impl<'a> Buffer<'a> {
         self.memory.get(..self.length).unwrap_or_default()
     }
 
+    /// The same, for as long as the memory lives.
+    #[must_use]
+    pub fn into_bytes(self) -> &'a [u8] {
+        self.memory.get(..self.length).unwrap_or_default()
+    }
+
     /// How many bytes there are.
     #[must_use]
     pub const fn length(&self) -> usize {

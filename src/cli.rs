@@ -20,6 +20,24 @@ pub enum Name {
     Pidling,
 }
 
+impl Name {
+    /// Takes the first word of the argument vector.
+    ///
+    /// ```
+    /// # use pidling::cli::Name;
+    /// assert_eq!(Name::of(b"/sbin/docker-init"), Name::Tini);
+    /// ```
+    #[must_use]
+    pub fn of(argument: &[u8]) -> Self {
+        let last = argument.rsplit(|byte| *byte == b'/').next();
+        match last.unwrap_or_default() {
+            b"dumb-init" => Self::DumbInit,
+            b"docker-init" | b"tini" | b"tini-static" | b"catatonit" => Self::Tini,
+            [..] => Self::Pidling,
+        }
+    }
+}
+
 /// Who gets forwarded signals (contract 3.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Target {
@@ -42,6 +60,30 @@ pub enum Isolation {
 #[derive(Clone, Copy, Debug)]
 pub struct Rewrites([Option<Signal>; 65]);
 
+impl Rewrites {
+    /// Every signal is forwarded as it is.
+    #[must_use]
+    pub fn none() -> Self {
+        Self(core::array::from_fn(|number| {
+            u8::try_from(number).ok().and_then(Signal::new)
+        }))
+    }
+
+    /// What `received` is forwarded as; `None` where it is dropped.
+    #[must_use]
+    pub fn apply(&self, received: Signal) -> Option<Signal> {
+        let forwarded = self.0.get(usize::from(received.number()));
+        forwarded.copied().flatten()
+    }
+
+    /// Has `received` forwarded as `forwarded` from now on, or dropped.
+    pub fn set(&mut self, received: Signal, forwarded: Option<Signal>) {
+        if let Some(place) = self.0.get_mut(usize::from(received.number())) {
+            *place = forwarded;
+        }
+    }
+}
+
 /// A step of `--escalate` (contract 6.8).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step {
@@ -55,9 +97,48 @@ pub struct Step {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Ladder([Option<Step>; ESCALATIONS]);
 
+impl Ladder {
+    /// Puts a step in its place, behind those of the same time. Returns whether there was room for it.
+    #[must_use]
+    pub fn push(&mut self, step: Step) -> bool {
+        let [.., None] = self.0 else {
+            return false;
+        };
+        let is_earlier = |place: &Option<Step>| place.is_some_and(|it| it.after <= step.after);
+        let mut moved = Some(step);
+        for place in self.0.iter_mut().skip_while(|place| is_earlier(place)) {
+            core::mem::swap(place, &mut moved);
+        }
+        true
+    }
+
+    /// The steps in the order of their times.
+    pub fn steps(&self) -> impl Iterator<Item = Step> {
+        self.0.iter().copied().flatten()
+    }
+}
+
 /// A set of exit statuses.
 #[derive(Clone, Copy, Debug)]
 pub struct StatusSet([bool; 256]);
+
+impl StatusSet {
+    /// No status.
+    pub const EMPTY: Self = Self([false; 256]);
+
+    /// Whether the status is in the set.
+    #[must_use]
+    pub fn contains(&self, status: u8) -> bool {
+        self.0.get(usize::from(status)) == Some(&true)
+    }
+
+    /// Adds a status.
+    pub fn insert(&mut self, status: u8) {
+        if let Some(place) = self.0.get_mut(usize::from(status)) {
+            *place = true;
+        }
+    }
+}
 
 /// Everything the init was asked for.
 #[derive(Clone, Copy, Debug)]
@@ -94,6 +175,34 @@ pub struct Options {
     pub options_ignored: bool,
 }
 
+impl Options {
+    /// What holds under this name before a word is read.
+    #[must_use]
+    pub fn new(name: Name) -> Self {
+        let (target, isolation) = match name {
+            Name::DumbInit => (Target::Group, Isolation::Session),
+            Name::Tini | Name::Pidling => (Target::MainChild, Isolation::ProcessGroup),
+        };
+        Self {
+            name,
+            level: Level::Warning,
+            format: Format::Text,
+            target,
+            isolation,
+            wait_all: false,
+            warn_on_reap: false,
+            parent_death_signal: None,
+            stop_signals: SignalSet::only(Signal::TERM).with(Signal::INT),
+            stop_delay: None,
+            grace_period: None,
+            ladder: Ladder::default(),
+            rewrites: Rewrites::none(),
+            remapped: StatusSet::EMPTY,
+            options_ignored: false,
+        }
+    }
+}
+
 /// What is to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Request {
@@ -128,4 +237,89 @@ pub struct UsageError<'a> {
     pub problem: Problem<'a>,
     /// How the log line is to look.
     pub format: Format,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_part_of_the_first_word_is_the_name() {
+        for (argument, expected) in [
+            (&b"dumb-init"[..], Name::DumbInit),
+            (b"/usr/bin/dumb-init", Name::DumbInit),
+            (b"/sbin/docker-init", Name::Tini),
+            (b"./tini", Name::Tini),
+            (b"//tini-static", Name::Tini),
+            (b"/usr/libexec/podman/catatonit", Name::Tini),
+            (b"pidling", Name::Pidling),
+            (b"", Name::Pidling),
+            (b"tini/", Name::Pidling),
+            (b"tini-", Name::Pidling),
+            (b"xtini", Name::Pidling),
+            (b"Tini", Name::Pidling),
+            (b"tini\xff", Name::Pidling),
+        ] {
+            assert_eq!(Name::of(argument), expected, "{argument:?}");
+        }
+    }
+
+    #[test]
+    fn every_signal_is_forwarded_as_it_is_unless_it_is_rewritten() {
+        let mut rewrites = Rewrites::none();
+        let signals = || (1..=Signal::LAST).filter_map(Signal::new);
+        for signal in signals() {
+            assert_eq!(rewrites.apply(signal), Some(signal));
+        }
+        for signal in signals() {
+            rewrites.set(signal, Some(Signal::QUIT));
+            assert_eq!(rewrites.apply(signal), Some(Signal::QUIT));
+            rewrites.set(signal, None);
+            assert_eq!(rewrites.apply(signal), None);
+        }
+    }
+
+    #[test]
+    fn a_set_of_statuses_holds_what_was_inserted() {
+        let mut set = StatusSet::EMPTY;
+        for status in 0..=255 {
+            assert!(!set.contains(status));
+            set.insert(status);
+            assert!(set.contains(status));
+        }
+    }
+
+    #[test]
+    fn steps_are_in_the_order_of_their_times_and_of_their_arrival() {
+        let step = |after, signal| Step {
+            after: Milliseconds(after),
+            signal,
+        };
+        let mut ladder = Ladder::default();
+        for (after, signal) in [
+            (5, Signal::INT),
+            (5, Signal::QUIT),
+            (9, Signal::TERM),
+            (3, Signal::HUP),
+            (5, Signal::ABRT),
+            (1, Signal::CONT),
+            (9, Signal::SEGV),
+            (4, Signal::PIPE),
+        ] {
+            assert!(ladder.push(step(after, signal)));
+        }
+        let expected = [
+            step(1, Signal::CONT),
+            step(3, Signal::HUP),
+            step(4, Signal::PIPE),
+            step(5, Signal::INT),
+            step(5, Signal::QUIT),
+            step(5, Signal::ABRT),
+            step(9, Signal::TERM),
+            step(9, Signal::SEGV),
+        ];
+        assert!(ladder.steps().eq(expected));
+        assert!(!ladder.push(step(2, Signal::BUS)));
+        assert!(ladder.steps().eq(expected));
+    }
 }

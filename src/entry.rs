@@ -9,7 +9,8 @@
 mod builtins;
 
 use core::arch::naked_asm;
-use pidling::sys::{self, Vectors};
+use core::ptr::NonNull;
+use pidling::sys::{arguments, process};
 
 /// The program's first instructions.
 #[unsafe(no_mangle)]
@@ -36,10 +37,10 @@ unsafe extern "C" fn _start() -> ! {
 }
 
 /// Runs the init with what is on the initial stack.
-extern "C" fn start(stack: *const usize) -> ! {
+extern "C" fn start(stack: NonNull<usize>) -> ! {
     // SAFETY: the stack pointer was there, and nobody else uses what the kernel laid on the stack.
-    let vectors = unsafe { Vectors::new(stack) };
-    sys::exit(pidling::init::run(vectors))
+    let (arguments, environment) = unsafe { arguments::from_stack(stack) };
+    process::exit(pidling::init::run(arguments, environment))
 }
 
 #[cfg(not(debug_assertions))]

@@ -11,5 +11,5 @@ fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     #[cfg(not(debug_assertions))]
     entry::release_build_contains_a_panic_path();
     #[cfg(debug_assertions)]
-    pidling::sys::exit(125)
+    pidling::sys::process::exit(125)
 }

@@ -3,21 +3,24 @@
 //! The child fails silently: it leaves why on a page that it shares with the init, and ends. The parent is the only
 //! one who speaks, and looks for the reason behind the errno.
 
+use crate::bytes::{Buffer, parse_decimal_u32};
 use crate::cli::Isolation;
+use crate::exec_failure::ProcessLimit;
 use crate::limits::PATH;
-use crate::log::event::StartStep;
+use crate::log::event::{Event, StartStep};
+use crate::log::{Log, Outlet};
 use crate::path_search::{self, DEFAULT_PATH};
 use crate::posix::errno::Errno;
 use crate::posix::pid::Pid;
 use crate::posix::signal::{Signal, SignalSet};
+use crate::proc_reader::{HEAD, facts_of_failed_execve, pids_limit};
 use crate::sys::arguments::{StringList, ZStr};
 use crate::sys::file::{self, Open};
 use crate::sys::memory::SharedPage;
 use crate::sys::process::{self, Fork};
 use crate::sys::signal::{self, Disposition};
 use crate::terminal::ChildTerminal;
-use crate::bytes::{Buffer, parse_decimal_u32};
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicU32, Ordering};
 
 /// The exit status of an init that could not start its main child (contract 7).
 pub const CANNOT_START: u8 = 125;
@@ -26,20 +29,15 @@ pub const CANNOT_START: u8 = 125;
 const NOT_EXECUTABLE: u8 = 126;
 
 /// The exit status for a command that was not found (contract 2.6).
-const NOT_FOUND: u8 = 127;
+pub const NOT_FOUND: u8 = 127;
 
 /// Why the main child did not start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StartFailure {
     /// Something before execve(2) failed.
     Prepare(StartStep, Errno),
-    /// execve(2) failed for every candidate; this one, counted from 0, is the one whose errno it is.
-    Exec {
-        /// Why.
-        errno: Errno,
-        /// Which candidate of the search path, for [`path_search::candidate`].
-        candidate: usize,
-    },
+    /// execve(2) failed for every file that the command may be.
+    Exec(path_search::Failure),
 }
 
 impl StartFailure {
@@ -48,11 +46,10 @@ impl StartFailure {
     pub const fn status(self) -> u8 {
         match self {
             Self::Prepare(..) => CANNOT_START,
-            Self::Exec {
-                errno: Errno::ENOENT | Errno::ENOTDIR,
-                ..
-            } => NOT_FOUND,
-            Self::Exec { .. } => NOT_EXECUTABLE,
+            Self::Exec(failure) => match failure.error {
+                Errno::ENOENT | Errno::ENOTDIR => NOT_FOUND,
+                _ => NOT_EXECUTABLE,
+            },
         }
     }
 }
@@ -61,14 +58,20 @@ impl StartFailure {
 #[derive(Debug)]
 pub struct StartReport(Option<SharedPage>);
 
-/// The words of the page: what failed (see [`STEPS`]), its errno, the candidate, and whether an empty file was handed
-/// to the shell.
-const STEP: usize = 0;
-const ERRNO: usize = 1;
-const CANDIDATE: usize = 2;
-const EMPTY_FILE: usize = 3;
+/// The words of the page. Each but the errno is counted from 1, so that 0 is nothing.
+#[derive(Clone, Copy, Debug)]
+enum Word {
+    /// What failed: an entry of [`STEPS`], or execve(2) behind them all.
+    Step,
+    /// Why.
+    Errno,
+    /// The candidate whose errno it is, if there was one.
+    Candidate,
+    /// The candidate that is an empty file and was handed to the shell.
+    EmptyFile,
+}
 
-/// What [`STEP`] counts, from 1; one behind them all is execve(2).
+/// What comes before execve(2) and can fail.
 const STEPS: [StartStep; 2] = [StartStep::ProcessGroup, StartStep::Session];
 
 impl StartReport {
@@ -78,50 +81,71 @@ impl StartReport {
         Self(SharedPage::map().ok())
     }
 
-    fn load(&self, word: usize) -> u32 {
-        let word = self.0.as_ref().and_then(|page| page.words().get(word));
-        word.map_or(0, |word| word.load(Ordering::Acquire))
+    fn word(&self, word: Word) -> Option<&AtomicU32> {
+        let [step, errno, candidate, empty_file, ..] = self.0.as_ref()?.words();
+        Some(match word {
+            Word::Step => step,
+            Word::Errno => errno,
+            Word::Candidate => candidate,
+            Word::EmptyFile => empty_file,
+        })
     }
 
-    fn store(&self, word: usize, value: u32) {
-        if let Some(word) = self.0.as_ref().and_then(|page| page.words().get(word)) {
-            word.store(value, Ordering::Release);
+    /// Stores a number.
+    fn store(&self, word: Word, number: u32) {
+        if let Some(word) = self.word(word) {
+            word.store(number, Ordering::Release);
         }
+    }
+
+    fn load(&self, word: Word) -> u32 {
+        self.word(word).map_or(0, |word| word.load(Ordering::Acquire))
+    }
+
+    /// Stores an index, which is not 0 then.
+    fn store_index(&self, word: Word, index: usize) {
+        self.store(word, u32::try_from(index).unwrap_or(u32::MAX).saturating_add(1));
+    }
+
+    fn load_index(&self, word: Word) -> Option<usize> {
+        usize::try_from(self.load(word)).ok()?.checked_sub(1)
     }
 
     /// In the child: leaves why it did not start.
     fn fail(&self, failure: StartFailure) {
-        let (step, errno, candidate) = match failure {
-            StartFailure::Prepare(step, errno) => {
-                let place = STEPS.iter().position(|known| *known == step);
-                (place.unwrap_or(0), errno, 0)
+        let (step, error) = match failure {
+            StartFailure::Prepare(step, error) => {
+                (STEPS.iter().position(|known| *known == step).unwrap_or(0), error)
             }
-            StartFailure::Exec { errno, candidate } => (STEPS.len(), errno, candidate),
+            StartFailure::Exec(path_search::Failure { error, candidate }) => {
+                if let Some(candidate) = candidate {
+                    self.store_index(Word::Candidate, candidate);
+                }
+                (STEPS.len(), error)
+            }
         };
-        let word = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
-        self.store(ERRNO, errno.number().into());
-        self.store(CANDIDATE, word(candidate));
-        self.store(STEP, word(step.wrapping_add(1)));
+        self.store(Word::Errno, error.number().into());
+        self.store_index(Word::Step, step);
     }
 
     /// Why the child did not start, if it has said so.
     #[must_use]
     pub fn failure(&self) -> Option<StartFailure> {
-        let step = usize::try_from(self.load(STEP)).ok()?.checked_sub(1)?;
-        let errno = Errno::new(self.load(ERRNO).cast_signed())?;
+        let step = self.load_index(Word::Step)?;
+        let error = Errno::new(self.load(Word::Errno).cast_signed())?;
         Some(match STEPS.get(step) {
-            Some(step) => StartFailure::Prepare(*step, errno),
-            None => StartFailure::Exec {
-                errno,
-                candidate: usize::try_from(self.load(CANDIDATE)).ok()?,
-            },
+            Some(step) => StartFailure::Prepare(*step, error),
+            None => StartFailure::Exec(path_search::Failure {
+                error,
+                candidate: self.load_index(Word::Candidate),
+            }),
         })
     }
 
     /// The candidate that is an empty file and was handed to the shell, if one was (contract 2.7).
     #[must_use]
     pub fn empty_file(&self) -> Option<usize> {
-        usize::try_from(self.load(EMPTY_FILE)).ok()?.checked_sub(1)
+        self.load_index(Word::EmptyFile)
     }
 }
 
@@ -129,6 +153,100 @@ impl Default for StartReport {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// A command: the word that was asked for, and where it is looked up.
+#[derive(Clone, Copy, Debug)]
+pub struct Command<'a> {
+    /// The word.
+    pub word: &'a [u8],
+    /// The search path.
+    pub path: &'a [u8],
+}
+
+impl<'a> Command<'a> {
+    /// The command at an index of the argument vector, to be looked up along `PATH` or the usual path.
+    #[must_use]
+    pub fn new(word: &'a [u8], environment: &StringList<'a>) -> Self {
+        let path = environment
+            .iter()
+            .find_map(|variable| variable.bytes().strip_prefix(b"PATH="));
+        Self {
+            word,
+            path: path.unwrap_or(DEFAULT_PATH),
+        }
+    }
+
+    /// The name that the kernel gives its process: the last part of the path, at most 15 bytes, `proc_pid_comm(5)`.
+    #[must_use]
+    pub fn name(&self) -> &'a [u8] {
+        let name = self.word.rsplit(|byte| *byte == b'/').next();
+        let name = name.unwrap_or(self.word);
+        name.get(..15).unwrap_or(name)
+    }
+
+    /// Writes the path of a candidate, and a null byte; `None` where there is none.
+    fn candidate<'b>(&self, candidate: usize, memory: &'b mut [u8]) -> Option<ZStr<'b>> {
+        let mut buffer = Buffer::new(memory);
+        let candidate = path_search::candidates(self.word, self.path).nth(candidate)?;
+        candidate.write(&mut buffer).ok()?;
+        ZStr::from_bytes_until_nul(buffer.into_bytes())
+    }
+
+    /// Says why it did not start (contract 2.6, 2.7).
+    pub fn explain<O: Outlet>(&self, failure: StartFailure, log: &mut Log<'_, O>) {
+        let command = self.word;
+        match failure {
+            StartFailure::Prepare(step, error) => log.say(&Event::StartFailed {
+                step,
+                command,
+                error,
+                limit: None,
+            }),
+            StartFailure::Exec(path_search::Failure { error, candidate }) => {
+                let mut memory = [0; PATH];
+                let file = candidate.and_then(|candidate| self.candidate(candidate, &mut memory));
+                let mut head = [0; HEAD];
+                let facts = facts_of_failed_execve(error, command, file, &mut head);
+                // A word without a slash that is in no directory of PATH has no path worth showing.
+                let path = facts.file.and(file).map(ZStr::bytes);
+                log.say(&Event::ExecFailed {
+                    command,
+                    path: path.filter(|path| *path != command),
+                    reason: facts.reason(),
+                    error,
+                });
+            }
+        }
+    }
+
+    /// Says that clone(2) failed, and which limit is reached, where that can be known.
+    pub fn explain_failed_fork<O: Outlet>(&self, error: Errno, log: &mut Log<'_, O>) {
+        let limit = (error == Errno::EAGAIN).then(reached_limit).flatten();
+        log.say(&Event::StartFailed {
+            step: StartStep::Process,
+            command: self.word,
+            error,
+            limit,
+        });
+    }
+
+    /// Says that the file which the shell runs is empty.
+    pub fn explain_empty_file<O: Outlet>(&self, candidate: usize, log: &mut Log<'_, O>) {
+        let mut memory = [0; PATH];
+        if let Some(path) = self.candidate(candidate, &mut memory) {
+            log.say(&Event::EmptyFile { path: path.bytes() });
+        }
+    }
+}
+
+/// Which limit of processes is reached: that of the control group, else that of the user.
+fn reached_limit() -> Option<ProcessLimit> {
+    if let Some(limit) = pids_limit() {
+        return Some(ProcessLimit::ControlGroup(limit));
+    }
+    let limit = process::process_limit().ok()??;
+    Some(ProcessLimit::ResourceLimit(u32::try_from(limit).ok()?))
 }
 
 /// All that the child needs to know.
@@ -144,8 +262,10 @@ pub struct Plan<'a> {
     pub terminal: &'a ChildTerminal,
     /// The init.
     pub own: Pid,
+    /// What it executes.
+    pub command: Command<'a>,
     /// The index of the command in the argument vector; at least 1.
-    pub command: usize,
+    pub index: usize,
     /// Where a failure is left.
     pub report: &'a StartReport,
 }
@@ -172,7 +292,7 @@ impl Plan<'_> {
     /// The child's whole life before its program.
     fn become_command(&self, arguments: StringList<'_>, environment: StringList<'_>) -> ! {
         let failure = match self.prepare() {
-            Ok(()) => self.execute(arguments, environment),
+            Ok(()) => StartFailure::Exec(self.execute(arguments, environment)),
             Err((step, errno)) => StartFailure::Prepare(step, errno),
         };
         self.report.fail(failure);
@@ -199,31 +319,34 @@ impl Plan<'_> {
     }
 
     /// Executes the command as execvp(3) does, and returns only to say why not.
-    fn execute(&self, mut arguments: StringList<'_>, mut environment: StringList<'_>) -> StartFailure {
+    fn execute(
+        &self,
+        arguments: StringList<'_>,
+        environment: StringList<'_>,
+    ) -> path_search::Failure {
         let mut memory = [[0; VARIABLE]; PID_VARIABLES.len()];
-        let buffers = memory.each_mut();
-        let path = search_path(&environment);
-        name_child(self.own, &mut environment, buffers);
-        let command = arguments.get(self.command).map_or(&b""[..], ZStr::bytes);
+        let mut path = [0; PATH];
+        // Bound after the buffers, so that what stands there lives as long as the strings in them.
+        let (mut arguments, mut environment) = (arguments, environment);
+        name_child(self.own, &mut environment, memory.each_mut());
         // As late as can be: what is pending kills the child here, as it would kill the command.
         let _ = signal::set_signal_mask(self.mask);
-        let mut buffer = [0; PATH];
-        let buffer = &mut Buffer::new(&mut buffer);
-        let found = path_search::search(command, path, buffer, |file| {
-            let Some(file) = ZStr::from_bytes_until_nul(file) else {
-                return Errno::ENOENT;
-            };
-            process::execve(file, arguments.from(self.command), environment.from(0))
+        let mut buffer = Buffer::new(&mut path);
+        let Command { word, path } = self.command;
+        let failure = path_search::search(word, path, &mut buffer, |file| {
+            match ZStr::from_bytes_until_nul(file) {
+                Some(file) => {
+                    process::execve(file, arguments.from(self.index), environment.from(0))
+                }
+                None => Errno::ENOENT,
+            }
         });
-        if found.errno == Errno::ENOEXEC
-            && let Some(file) = ZStr::from_bytes_until_nul(buffer.as_bytes())
+        if failure.error == Errno::ENOEXEC
+            && let Some(file) = ZStr::from_bytes_until_nul(buffer.into_bytes())
         {
-            self.execute_by_shell(file, found.candidate, &mut arguments, &environment);
+            self.execute_by_shell(file, failure.candidate, &mut arguments, &environment);
         }
-        StartFailure::Exec {
-            errno: found.errno,
-            candidate: found.candidate,
-        }
+        failure
     }
 
     /// POSIX, *exec*: a file of unknown format is a script; but an ELF file is none (contract 2.5). Returns where there
@@ -231,35 +354,27 @@ impl Plan<'_> {
     fn execute_by_shell<'s>(
         &self,
         file: ZStr<'s>,
-        candidate: usize,
+        candidate: Option<usize>,
         arguments: &mut StringList<'s>,
         environment: &StringList<'_>,
     ) {
         let mut head = [0; 4];
-        let length = file::open(file, Open::Read)
-            .and_then(|script| file::read(script.get(), &mut head));
+        let length =
+            file::open(file, Open::Read).and_then(|script| file::read(script.get(), &mut head));
         if head == *b"\x7fELF" {
             return;
         }
-        if length == Ok(0) {
-            let candidate = u32::try_from(candidate).unwrap_or(u32::MAX);
-            self.report.store(EMPTY_FILE, candidate.saturating_add(1));
+        if length == Ok(0)
+            && let Some(candidate) = candidate
+        {
+            self.report.store_index(Word::EmptyFile, candidate);
         }
         let shell = ZStr::from_c_str(c"/bin/sh");
-        let first = self.command.saturating_sub(1);
-        arguments.set(self.command, file);
+        let first = self.index.saturating_sub(1);
+        arguments.set(self.index, file);
         arguments.set(first, shell);
         let _ = process::execve(shell, arguments.from(first), environment.from(0));
     }
-}
-
-/// The search path in the environment, or the usual one (contract 2.5).
-#[must_use]
-pub fn search_path<'a>(environment: &StringList<'a>) -> &'a [u8] {
-    environment
-        .iter()
-        .find_map(|variable| variable.bytes().strip_prefix(b"PATH="))
-        .unwrap_or(DEFAULT_PATH)
 }
 
 /// The variables that name the process that reads them: sd_listen_fds(3), sd_watchdog_enabled(3), systemd.exec(5).

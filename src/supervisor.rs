@@ -91,12 +91,16 @@ pub enum Interrupt {
 pub struct Ending {
     /// The exit status (contract 7).
     pub status: u8,
-    /// The main child's death; `None` for a pause process, or where the main child could not be killed.
+    /// The main child's death; `None` for a pause process, a failed execve(2), or a main child that cannot be killed.
     pub death: Option<Death>,
+    /// Whether the main child exited with 0.
+    pub exited_well: bool,
     /// Whether the init dies of SIGINT instead, if the main child's group is the foreground.
     pub interrupt: Interrupt,
     /// When the shutdown began, if one did.
     pub shutdown_began: Option<Instant>,
+    /// Whether the stop signal went to the main child's whole group.
+    pub group_has_signal: bool,
     /// Whether SIGKILL was sent to all that are left.
     pub all_killed: bool,
 }
@@ -128,8 +132,9 @@ pub trait Steps {
     /// Another child was reaped, and how it ended. `explain` is whether a SIGKILL cannot have been the init's
     /// (contract 7.2).
     fn reaped(&mut self, pid: Pid, status: WaitStatus, explain: bool);
-    /// Says how the main child ended.
-    fn child_ended(&mut self, pid: Pid, status: WaitStatus);
+    /// Says how the main child ended. Returns whether it ever was the command: an execve(2) that failed explains
+    /// itself.
+    fn child_ended(&mut self, pid: Pid, status: WaitStatus) -> bool;
     /// Sends a signal to the main child's process group, which may outlive it.
     fn signal_group(&mut self, signal: Signal);
     /// Asks the rest to end (contract 6.4), but for the main child's group where that has had SIGTERM already.
@@ -164,6 +169,7 @@ enum Phase {
 struct Ended {
     status: u8,
     death: Option<Death>,
+    exited_well: bool,
     interrupt: Interrupt,
     at: Instant,
 }
@@ -374,6 +380,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
                 self.main_part_ended(Ended {
                     status: 0,
                     death: None,
+                    exited_well: false,
                     interrupt: Interrupt::None,
                     at: now,
                 });
@@ -433,10 +440,11 @@ impl<'a, S: Steps> Supervisor<'a, S> {
         if let Some(held) = held {
             self.steps.drop_signal(held.first.signal, DropReason::NoMainChild);
         }
-        self.steps.child_ended(pid, status);
+        let was_command = self.steps.child_ended(pid, status);
         let ended = Ended {
             status: self.remap(exit_status),
-            death: Some(self.death(status, exit_status)),
+            death: was_command.then(|| self.death(status, exit_status)),
+            exited_well: was_command && exit_status == 0,
             interrupt: self.interrupt(status, exit_status),
             at: self.steps.now(),
         };
@@ -641,6 +649,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
                 Phase::Running { .. } | Phase::Paused => Ended {
                     status: self.remap(GAVE_UP),
                     death: None,
+                    exited_well: false,
                     interrupt: Interrupt::None,
                     at: now,
                 },
@@ -665,6 +674,8 @@ impl<'a, S: Steps> Supervisor<'a, S> {
             death: ended.death,
             interrupt: ended.interrupt,
             shutdown_began: self.shutdown.map(|shutdown| shutdown.began),
+            exited_well: ended.exited_well,
+            group_has_signal: self.options.target == Target::Group,
             all_killed: self.killing.is_some(),
         });
     }

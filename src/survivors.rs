@@ -6,11 +6,12 @@ use crate::posix::errno::Errno;
 use crate::posix::pid::Pid;
 use crate::posix::signal::Signal;
 use crate::proc_files::{Disposition, ProcessStat};
-use crate::proc_reader::{self, Proc, ProcessDirectory, STAT};
+use crate::proc_reader::{self, Proc, ProcessDirectory, STAT, Walk};
 use crate::supervisor::{Asked, Role};
 use crate::sys;
 use crate::sys::memory::Scratch;
 use crate::sys::signal::{Recipient, kill};
+use core::ops::ControlFlow;
 
 /// A command name, `proc_pid_comm(5)`: at most 15 arbitrary bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,7 +159,7 @@ impl Survivors {
     /// Looks at the main child: reads one file, and whatever goes wrong keeps nobody from killing it.
     pub fn look_at_main_child(&mut self, main_child: Pid, last: LastSignal) {
         let mut text = [0; STAT];
-        if let Ok(stat) = proc_reader::stat(main_child, &mut text) {
+        if let Ok(stat) = proc_reader::stat_of_child(main_child, &mut text) {
             self.note(&stat, last);
         }
     }
@@ -266,33 +267,29 @@ impl Survivors {
     pub fn left_behind(&self, group_got_signal: bool) -> sys::Result<List> {
         let mut list = List::EMPTY;
         let mut from_outside = [None; LISTED];
-        let mut looks = 0_usize;
-        let mut proc = Proc::open()?;
-        while looks < LISTED
-            && let Some(pid) = proc.next()?
-        {
-            if pid == self.own {
-                continue;
-            }
+        let mut places = from_outside.len();
+        let proc = Proc::open()?;
+        let _ = proc.for_each(|pid| {
             let mut text = [0; STAT];
-            let Ok(stat) = proc.process(pid).and_then(|process| process.stat(&mut text)) else {
-                continue;
-            };
-            if let Some(place) = from_outside.get_mut(looks)
-                && (stat.parent.is_none())
+            if pid != self.own
+                && let Ok(process) = proc.process(pid)
+                && let Ok(stat) = process.stat(&mut text)
             {
-                *place = Some(pid);
+                places = places.saturating_sub(1);
+                if stat.parent.is_none() || from_outside.contains(&stat.parent) {
+                    if let Some(place) = from_outside.get_mut(places) {
+                        *place = Some(pid);
+                    }
+                } else if stat.is_alive() && !(group_got_signal && stat.group == self.main_child) {
+                    list.add(seen(&stat, Disposition::NeverGot));
+                }
             }
-            let is_from_outside = stat.parent.is_none() || from_outside.contains(&stat.parent);
-            if is_from_outside && let Some(place) = from_outside.get_mut(looks) {
-                *place = Some(pid);
+            if places == 0 {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
             }
-            looks = looks.saturating_add(1);
-            let got_signal = group_got_signal && stat.group == self.main_child;
-            if stat.is_alive() && !is_from_outside && !got_signal {
-                list.add(seen(&stat, Disposition::NeverGot));
-            }
-        }
+        })?;
         Ok(list)
     }
 
@@ -312,61 +309,64 @@ impl Survivors {
 
     /// As PID 1: looks at as many as are listed, and counts the others.
     fn look_at_everyone(&mut self, last: LastSignal) -> sys::Result<()> {
-        let mut proc = Proc::open()?;
-        while let Some(pid) = proc.next()? {
+        let proc = Proc::open()?;
+        let walk = proc.for_each(|pid| {
+            let mut text = [0; STAT];
             if pid == self.own || Some(pid) == self.main_child {
-                continue;
+                return ControlFlow::Continue(());
             }
             if !self.killed.has_room() {
                 self.killed.count = self.killed.count.saturating_add(1);
-                continue;
-            }
-            let mut text = [0; STAT];
-            if let Ok(stat) = proc.process(pid).and_then(|process| process.stat(&mut text)) {
+            } else if let Ok(process) = proc.process(pid)
+                && let Ok(stat) = process.stat(&mut text)
+            {
                 self.note(&stat, last);
             }
-        }
-        Ok(())
+            ControlFlow::Continue(())
+        })?;
+        complete(walk)
     }
 
     /// Visits every living process of the rest.
     fn for_each_of_rest(
         &mut self,
-        mut visit: impl FnMut(&ProcessDirectory, &ProcessStat<'_>),
+        mut visit: impl FnMut(&ProcessDirectory<'_>, &ProcessStat<'_>),
     ) -> sys::Result<()> {
-        match self.role {
-            Role::Wrapper => self.for_each_descendant(|_, process, stat| visit(process, stat)),
-            Role::Pid1 => {
-                let mut proc = Proc::open()?;
-                while let Some(pid) = proc.next()? {
-                    let mut text = [0; STAT];
-                    if pid != self.own
-                        && let Ok(process) = proc.process(pid)
-                        && let Ok(stat) = process.stat(&mut text)
-                        && stat.is_alive()
-                    {
-                        visit(&process, &stat);
-                    }
-                }
-                Ok(())
-            }
+        if self.role == Role::Wrapper {
+            return self.for_each_descendant(|_, process, stat| visit(process, stat));
         }
+        let proc = Proc::open()?;
+        let walk = proc.for_each(|pid| {
+            let mut text = [0; STAT];
+            if pid != self.own
+                && let Ok(process) = proc.process(pid)
+                && let Ok(stat) = process.stat(&mut text)
+                && stat.is_alive()
+            {
+                visit(&process, &stat);
+            }
+            ControlFlow::Continue(())
+        })?;
+        complete(walk)
     }
 
     /// Visits every living descendant, with at most two reads of each process: one for its parent, and one more of
     /// the descendants right before the visit, so that a reused number is nobody's death.
     fn for_each_descendant(
         &mut self,
-        mut visit: impl FnMut(&mut Self, &ProcessDirectory, &ProcessStat<'_>),
+        mut visit: impl FnMut(&mut Self, &ProcessDirectory<'_>, &ProcessStat<'_>),
     ) -> sys::Result<()> {
-        let mut proc = Proc::open()?;
+        let proc = Proc::open()?;
         let mut family = Family::new()?;
-        while let Some(pid) = proc.next()? {
+        let walk = proc.for_each(|pid| {
             let mut text = [0; STAT];
-            if let Ok(stat) = proc.process(pid).and_then(|process| process.stat(&mut text)) {
-                family.add(pid, stat.parent)?;
+            if let Ok(process) = proc.process(pid)
+                && let Ok(stat) = process.stat(&mut text)
+            {
+                family.add(pid, stat.parent);
             }
-        }
+            ControlFlow::Continue(())
+        })?;
         family.mark_descendants(self.own);
         let mut index = 0;
         while let Some(pid) = family.next_descendant(&mut index) {
@@ -374,12 +374,33 @@ impl Survivors {
             if let Ok(process) = proc.process(pid)
                 && let Ok(stat) = process.stat(&mut text)
                 && stat.is_alive()
-                && stat.parent.is_some_and(|parent| parent == self.own || family.is_descendant(parent))
+                && let Some(parent) = stat.parent
+                && (parent == self.own || family.is_descendant(parent))
             {
                 visit(self, &process, &stat);
             }
         }
-        Ok(())
+        if family.is_full() {
+            return Err(Errno::ENOMEM);
+        }
+        // Some file systems show a part: the main child at least is there as long as it is not reaped.
+        if self.hides_main_child(&proc) {
+            return Err(Errno::EPERM);
+        }
+        complete(walk)
+    }
+
+    /// Whether a main child that is not reaped is not to be seen.
+    fn hides_main_child(&self, proc: &Proc) -> bool {
+        self.main_child.is_some_and(|main_child| proc.hides(main_child))
+    }
+}
+
+/// EPERM for a walk that did not show all.
+fn complete(walk: Walk) -> sys::Result<()> {
+    match walk {
+        Walk::Complete => Ok(()),
+        Walk::Incomplete | Walk::Stopped => Err(Errno::EPERM),
     }
 }
 
@@ -434,9 +455,14 @@ impl Family {
         Some((pids.get_mut(..count)?, parents.get_mut(..count)?, marks.get_mut(..count)?))
     }
 
-    fn add(&mut self, pid: Pid, parent: Option<Pid>) -> sys::Result<()> {
-        if self.count >= self.capacity {
-            return Err(Errno::ENOMEM);
+    /// Whether there is no room for another process, and some may be missing.
+    const fn is_full(&self) -> bool {
+        self.count >= self.capacity
+    }
+
+    fn add(&mut self, pid: Pid, parent: Option<Pid>) {
+        if self.is_full() {
+            return;
         }
         self.count = self.count.saturating_add(1);
         if let Some((pids, parents, _)) = self.tables()
@@ -445,7 +471,6 @@ impl Family {
             *last_pid = pid.number().unsigned_abs();
             *last_parent = parent.map_or(0, |parent| parent.number().unsigned_abs());
         }
-        Ok(())
     }
 
     /// Marks the children of marked parents until nothing is added. Children mostly come behind their parents, so that

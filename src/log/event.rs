@@ -103,6 +103,15 @@ pub enum StartStep {
     Session,
 }
 
+/// What a deadline is counted from (contract 6.3, 6.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CountedFrom {
+    /// The first stop signal.
+    ShutdownBegan,
+    /// The main child's death, where no stop signal had come.
+    MainChildEnded,
+}
+
 /// Why a signal goes nowhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DropReason {
@@ -177,7 +186,10 @@ pub enum Event<'a> {
     /// The survivors could not be looked at.
     SurvivorsUnknown { error: Errno },
     /// The deadline has passed, and SIGKILL was sent.
-    Killed { elapsed: Milliseconds },
+    Killed {
+        elapsed: Milliseconds,
+        since: CountedFrom,
+    },
     /// Some processes outlived SIGKILL for as long as the init waits.
     Unkillable { elapsed: Milliseconds },
     /// The main child died of SIGKILL (contract 7.1).
@@ -291,9 +303,12 @@ impl Event<'_> {
                 .words(one_or_many(processes, " more process", " more processes")),
             Self::SurvivorsUnknown { error } => begin(Level::Warning, "survivors_unknown")?
                 .words("cannot tell which processes had to be killed: ").field("error", error),
-            Self::Killed { elapsed } => begin(Level::Warning, "killed")?
+            Self::Killed { elapsed, since } => begin(Level::Warning, "killed")?
                 .words("the deadline has passed: sent SIGKILL to all that was left, ").field("elapsed_ms", elapsed)
-                .words(" after the shutdown began"),
+                .words(match since {
+                    CountedFrom::ShutdownBegan => " after the shutdown began",
+                    CountedFrom::MainChildEnded => " after the main child ended",
+                }),
             Self::Unkillable { elapsed } => begin(Level::Warning, "unkillable")?
                 .words("some processes outlived SIGKILL for ").field("elapsed_ms", elapsed)
                 .words("; exiting without them"),

@@ -50,6 +50,20 @@ impl<'a> ZStr<'a> {
 }
 
 /// A list of strings that ends with a null pointer, whose slots it owns: `argv` or `envp`.
+///
+/// Moved to a variable of a shorter life, it takes strings of that life as well, such as those in a buffer:
+///
+/// ```
+/// use pidling::sys::arguments::{StringList, ZStr};
+///
+/// fn change(environment: StringList<'_>) {
+///     let buffer = *b"LISTEN_PID=2\0";
+///     let mut environment = environment;
+///     if let Some(variable) = ZStr::from_bytes_until_nul(&buffer) {
+///         environment.set(0, variable);
+///     }
+/// }
+/// ```
 #[derive(Debug)]
 pub struct StringList<'a> {
     slots: NonNull<Option<ZStr<'a>>>,

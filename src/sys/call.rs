@@ -26,10 +26,13 @@ mod numbers;
 #[cfg_attr(target_arch = "powerpc64", path = "call/powerpc64.rs")]
 mod stub;
 
-#[cfg(any(target_arch = "s390x", target_arch = "powerpc64"))]
-pub(super) use numbers::{Sysno, syscall};
 #[cfg(not(any(target_arch = "s390x", target_arch = "powerpc64")))]
 pub(super) use syscalls::{Sysno, raw_syscall as syscall};
+#[cfg(any(target_arch = "s390x", target_arch = "powerpc64"))]
+pub(super) use {
+    numbers::{Sysno, syscall},
+    stub::system_call,
+};
 
 use super::Result;
 use crate::posix::errno::Errno;
@@ -73,7 +76,7 @@ pub(super) fn numbers<const N: usize>(
 }
 
 /// The arguments in the six registers.
-fn padded<const N: usize>(arguments: [usize; N]) -> [usize; 6] {
+pub(super) fn padded<const N: usize>(arguments: [usize; N]) -> [usize; 6] {
     let mut all = [0; 6];
     for (place, argument) in all.iter_mut().zip(arguments) {
         *place = argument;

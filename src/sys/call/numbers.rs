@@ -2,11 +2,12 @@
 //! numbers of the system calls that are made here, and the macro that makes one.
 
 /// The number of a system call.
-pub(super) struct Sysno(libc::c_long);
+#[derive(Clone, Copy)]
+pub(in crate::sys) struct Sysno(libc::c_long);
 
 impl Sysno {
     /// The number in a register.
-    pub(super) fn id(&self) -> usize {
+    pub(in crate::sys) fn id(self) -> usize {
         usize::try_from(self.0).unwrap_or(usize::MAX)
     }
 }
@@ -15,17 +16,21 @@ macro_rules! numbers {
     ($($name:ident = $number:ident,)*) => {
         #[expect(non_upper_case_globals, reason = "the kernel's names, as the crate has them")]
         impl Sysno {
-            $(pub(super) const $name: Self = Self(libc::$number);)*
+            $(pub(in crate::sys) const $name: Self = Self(libc::$number);)*
         }
     };
 }
 
 numbers! {
+    chdir = SYS_chdir,
     clock_gettime = SYS_clock_gettime,
     clone = SYS_clone,
     close = SYS_close,
+    close_range = SYS_close_range,
     execve = SYS_execve,
     exit_group = SYS_exit_group,
+    faccessat = SYS_faccessat,
+    fstatfs = SYS_fstatfs,
     getdents64 = SYS_getdents64,
     getpgid = SYS_getpgid,
     getpid = SYS_getpid,
@@ -33,37 +38,34 @@ numbers! {
     getsid = SYS_getsid,
     ioctl = SYS_ioctl,
     kill = SYS_kill,
+    mmap = SYS_mmap,
+    munmap = SYS_munmap,
     openat = SYS_openat,
+    pidfd_send_signal = SYS_pidfd_send_signal,
     ppoll = SYS_ppoll,
     prctl = SYS_prctl,
+    prlimit64 = SYS_prlimit64,
     pwritev2 = SYS_pwritev2,
     read = SYS_read,
     rt_sigaction = SYS_rt_sigaction,
     rt_sigprocmask = SYS_rt_sigprocmask,
     rt_sigqueueinfo = SYS_rt_sigqueueinfo,
     rt_sigtimedwait = SYS_rt_sigtimedwait,
+    sendto = SYS_sendto,
     setpgid = SYS_setpgid,
     setsid = SYS_setsid,
+    statx = SYS_statx,
     wait4 = SYS_wait4,
     write = SYS_write,
-}
-
-/// The arguments in the six registers.
-pub(super) fn padded<const N: usize>(arguments: [usize; N]) -> [usize; 6] {
-    let mut all = [0; 6];
-    for (place, argument) in all.iter_mut().zip(arguments) {
-        *place = argument;
-    }
-    all
 }
 
 /// Makes a system call with up to six arguments.
 macro_rules! syscall {
     ($number:expr $(, $argument:expr)* $(,)?) => {
-        crate::sys::arch::system_call(
+        crate::sys::call::system_call(
             $number.id(),
-            crate::sys::calls::padded([$($argument as usize),*]),
+            crate::sys::call::padded([$($argument as usize),*]),
         )
     };
 }
-pub(super) use syscall;
+pub(in crate::sys) use syscall;

@@ -1,0 +1,170 @@
+//! The whole life of the init on one screen.
+
+use crate::actions::{Actions, MainChild, StandardErrorLog};
+use crate::cli::parse::parse;
+use crate::cli::table::{self, COMMIT};
+use crate::cli::{Options, Request, Topic, UsageError};
+use crate::event_loop::EventLoop;
+use crate::limits::LINE;
+use crate::log::Log;
+use crate::log::event::{Event, Level};
+use crate::posix::errno::Errno;
+use crate::posix::pid::Pid;
+use crate::posix::signal::{Signal, SignalSet};
+use crate::posix::time::Milliseconds;
+use crate::spawn::{CANNOT_START, Command, Plan, StartReport};
+use crate::standard_error::StandardError;
+use crate::supervisor::{Role, Supervisor};
+use crate::sys::arguments::{StringList, ZStr};
+use crate::sys::file::{self, Descriptor};
+use crate::sys::signal::{self, Disposition};
+use crate::sys::process;
+use crate::terminal::Job;
+
+/// Lives the init's life and returns its exit status, where it ends before the main child runs.
+#[must_use]
+pub fn run(arguments: StringList<'_>, environment: StringList<'_>) -> u8 {
+    // The first system call of all: a signal that comes from here on waits (contract 1.1).
+    let mask = signal::set_signal_mask(SignalSet::ALL);
+
+    let own = process::getpid().unwrap_or(Pid::INIT);
+    let role = if own == Pid::INIT { Role::Pid1 } else { Role::Wrapper };
+    let words = arguments.iter().map(ZStr::bytes);
+    let variables = environment.iter().map(ZStr::bytes);
+    let mut line = [0; LINE];
+    let (options, request) = match parse(words, variables, role == Role::Pid1) {
+        Ok(parsed) => parsed,
+        Err(error) => return report_usage_error(&error, &mut line),
+    };
+    let mut log = Log::new(StandardError::default(), options.level, options.format, &mut line);
+    if options.options_ignored {
+        log.say(&Event::OptionsIgnored);
+    }
+    let index = match request {
+        Request::Print(topic) => return print(topic, &options, &mut log),
+        Request::Run { command } => Some(command),
+        Request::Pause => None,
+    };
+
+    if role == Role::Wrapper {
+        log.ignored("prctl", process::set_child_subreaper());
+    }
+    let missed = options
+        .parent_death_signal
+        .and_then(|signal| ask_for_parent_death_signal(&mut log, signal));
+    // With SIGCHLD ignored, the kernel would reap behind the init's back (contract 1.5).
+    let sigchld = signal::set_disposition(Signal::CHLD, Disposition::Default);
+
+    let (job, terminal) = Job::before_start(options.isolation, role);
+    let main_child = match index {
+        None => {
+            forget_origin();
+            log.say(&Event::Paused);
+            None
+        }
+        Some(index) => {
+            let word = arguments.get(index).map_or(&b""[..], ZStr::bytes);
+            let command = Command::new(word, &environment);
+            let report = StartReport::new();
+            let plan = Plan {
+                isolation: options.isolation,
+                mask,
+                sigchld: sigchld.unwrap_or(Disposition::Default),
+                terminal: &terminal,
+                own,
+                command,
+                index,
+                report: &report,
+            };
+            match plan.start(arguments, environment) {
+                Ok(pid) => {
+                    log.say(&Event::Started { command: word, pid });
+                    Some(MainChild { pid, command, report })
+                }
+                Err(error) => {
+                    command.explain_failed_fork(error, &mut log);
+                    return remap(CANNOT_START, &options);
+                }
+            }
+        }
+    };
+    drop(terminal);
+
+    // ---- The line of no return: from here, nothing but a step of the supervisor ends the init. ----
+    let pid = main_child.as_ref().map(|main_child| main_child.pid);
+    let actions = Actions::new(&options, own, role, main_child, job, log);
+    EventLoop::new(Supervisor::new(&options, role, pid, actions), missed).run()
+}
+
+/// The status that the init ends with for this one: 0 where `-e` says so (contract 7).
+fn remap(status: u8, options: &Options) -> u8 {
+    if options.remapped.contains(status) { 0 } else { status }
+}
+
+/// Says what is wrong with a word.
+fn report_usage_error(error: &UsageError<'_>, line: &mut [u8; LINE]) -> u8 {
+    let mut log = Log::new(StandardError::default(), Level::Error, error.format, line);
+    log.say(&Event::UsageError {
+        source: error.source,
+        problem: error.problem,
+    });
+    CANNOT_START
+}
+
+/// Asks for a signal when the parent dies. Returns the signal if it died before, which shows in another parent
+/// (contract 1.6).
+fn ask_for_parent_death_signal(log: &mut StandardErrorLog<'_>, signal: Signal) -> Option<Signal> {
+    let parent = process::getppid();
+    log.ignored("prctl", process::set_parent_death_signal(signal));
+    if process::getppid() == parent {
+        return None;
+    }
+    // It may have died just after the request: then the signal itself is here, and one is enough.
+    let _ = signal::wait_for_signal(SignalSet::only(signal), Some(Milliseconds(0)));
+    Some(signal)
+}
+
+/// A pause process has no app to hide from: it keeps no mount busy and no pipe open (contract 9). No failure matters.
+fn forget_origin() {
+    let _ = process::chdir_to_root();
+    if file::close_range(FIRST_INHERITED).is_err() {
+        for number in FIRST_INHERITED..MOST_INHERITED {
+            let _ = file::close(number);
+        }
+    }
+}
+
+/// The first descriptor behind the standard streams.
+const FIRST_INHERITED: u32 = 3;
+
+/// Without close_range(2), this many descriptors are tried: the usual limit of open files, getrlimit(2).
+const MOST_INHERITED: u32 = 1024;
+
+/// Prints something of our own to standard output (contract 8.1).
+fn print(topic: Topic, options: &Options, log: &mut StandardErrorLog<'_>) -> u8 {
+    let mut result = Ok(());
+    table::print(topic, options.name, COMMIT, &mut |bytes| {
+        if result.is_ok() {
+            result = write_all(bytes);
+        }
+    });
+    match result {
+        Ok(()) => 0,
+        Err(error) => {
+            log.say(&Event::OutputFailed { error });
+            CANNOT_START
+        }
+    }
+}
+
+/// Writes all bytes to standard output, and waits for its reader.
+fn write_all(mut bytes: &[u8]) -> Result<(), Errno> {
+    while !bytes.is_empty() {
+        match file::write(Descriptor::OUTPUT, bytes) {
+            Ok(count) => bytes = bytes.get(count..).unwrap_or_default(),
+            Err(Errno::EINTR) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
