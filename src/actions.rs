@@ -150,7 +150,9 @@ impl<'a> Actions<'a> {
             if self.log.shows(Level::Info)
                 && let Some(candidate) = main_child.report.empty_file()
             {
-                main_child.command.explain_empty_file(candidate, &mut self.log);
+                main_child
+                    .command
+                    .explain_empty_file(candidate, &mut self.log);
             }
             return false;
         };
@@ -387,7 +389,8 @@ impl Steps for Actions<'_> {
         let Some(child) = self.child() else {
             return;
         };
-        self.log.say(&Event::MainChildStopped { pid: child, signal });
+        self.log
+            .say(&Event::MainChildStopped { pid: child, signal });
         match self.job.child_stopped(child, signal, in_shutdown) {
             Outcome::Resumed => self.log.say(&Event::MainChildResumed { pid: child }),
             Outcome::LeftStopped => {}

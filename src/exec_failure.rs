@@ -54,16 +54,6 @@ pub struct Machine {
     pub is_big_endian: bool,
 }
 
-<<<<<<< HEAD
-/// Appends the name of a machine.
-pub fn append_machine(machine: Machine, buffer: &mut crate::bytes::Buffer<'_>) {
-    match machine.number {
-        62 => buffer.push_bytes(b"x86_64"),
-        183 => buffer.push_bytes(b"aarch64"),
-        number => {
-            buffer.push_bytes(b"machine ");
-            buffer.push_decimal(number.into());
-=======
 impl Machine {
     /// The machine that this program is for.
     pub const HERE: Self = Self {
@@ -191,13 +181,10 @@ impl<'a> Program<'a> {
             Self::Script { interpreter } => Some(interpreter),
             Self::Elf(Elf::File { loader, .. }) => *loader,
             Self::Elf(Elf::Truncated | Elf::Malformed) | Self::Empty | Self::Other => None,
->>>>>>> house-proc
         }
     }
 }
 
-<<<<<<< HEAD
-=======
 /// A file that the kernel refused to execute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused<'a> {
@@ -317,7 +304,6 @@ fn reason_of_a_missing(command: &[u8]) -> Reason<'static> {
     }
 }
 
->>>>>>> house-proc
 /// A limit of processes that is reached, so that clone(2) failed with EAGAIN.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ProcessLimit {

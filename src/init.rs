@@ -17,8 +17,8 @@ use crate::standard_error::StandardError;
 use crate::supervisor::{Role, Supervisor};
 use crate::sys::arguments::{StringList, ZStr};
 use crate::sys::file::{self, Descriptor};
-use crate::sys::signal::{self, Disposition};
 use crate::sys::process;
+use crate::sys::signal::{self, Disposition};
 use crate::terminal::Job;
 
 /// Lives the init's life and returns its exit status, where it ends before the main child runs.
@@ -28,7 +28,11 @@ pub fn run(arguments: StringList<'_>, environment: StringList<'_>) -> u8 {
     let mask = signal::set_signal_mask(SignalSet::ALL);
 
     let own = process::getpid().unwrap_or(Pid::INIT);
-    let role = if own == Pid::INIT { Role::Pid1 } else { Role::Wrapper };
+    let role = if own == Pid::INIT {
+        Role::Pid1
+    } else {
+        Role::Wrapper
+    };
     let words = arguments.iter().map(ZStr::bytes);
     let variables = environment.iter().map(ZStr::bytes);
     let mut line = [0; LINE];
@@ -36,7 +40,12 @@ pub fn run(arguments: StringList<'_>, environment: StringList<'_>) -> u8 {
         Ok(parsed) => parsed,
         Err(error) => return report_usage_error(&error, &mut line),
     };
-    let mut log = Log::new(StandardError::default(), options.level, options.format, &mut line);
+    let mut log = Log::new(
+        StandardError::default(),
+        options.level,
+        options.format,
+        &mut line,
+    );
     if options.options_ignored {
         log.say(&Event::OptionsIgnored);
     }
@@ -79,7 +88,11 @@ pub fn run(arguments: StringList<'_>, environment: StringList<'_>) -> u8 {
             match plan.start(arguments, environment) {
                 Ok(pid) => {
                     log.say(&Event::Started { command: word, pid });
-                    Some(MainChild { pid, command, report })
+                    Some(MainChild {
+                        pid,
+                        command,
+                        report,
+                    })
                 }
                 Err(error) => {
                     command.explain_failed_fork(error, &mut log);
@@ -98,7 +111,11 @@ pub fn run(arguments: StringList<'_>, environment: StringList<'_>) -> u8 {
 
 /// The status that the init ends with for this one: 0 where `-e` says so (contract 7).
 fn remap(status: u8, options: &Options) -> u8 {
-    if options.remapped.contains(status) { 0 } else { status }
+    if options.remapped.contains(status) {
+        0
+    } else {
+        status
+    }
 }
 
 /// Says what is wrong with a word.

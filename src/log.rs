@@ -40,6 +40,11 @@ impl<'a, O: Outlet> Log<'a, O> {
         }
     }
 
+    /// Where its lines go.
+    pub const fn outlet(&mut self) -> &mut O {
+        &mut self.outlet
+    }
+
     /// Whether events of this level are shown.
     #[must_use]
     pub fn shows(&self, level: Level) -> bool {

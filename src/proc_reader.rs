@@ -148,7 +148,7 @@ impl Proc {
     ///
     /// # Errors
     /// Those of open(2) and getdents64(2); what was visited until then is not all.
-    pub fn for_each(&self, mut visit: impl FnMut(Pid) -> ControlFlow<()>) -> Result<Walk> {
+    pub fn for_each(&self, visit: &mut dyn FnMut(Pid) -> ControlFlow<()>) -> Result<Walk> {
         // A directory of its own, so that each walk begins at the beginning.
         let here = ZStr::from_c_str(c".");
         let directory = open_below(&self.directory, here, Open::Directory)?;
@@ -476,7 +476,7 @@ mod tests {
 
     fn everyone(proc: &Proc) -> (Walk, Vec<Pid>) {
         let mut pids = Vec::new();
-        let walk = proc.for_each(|pid| {
+        let walk = proc.for_each(&mut |pid| {
             pids.push(pid);
             ControlFlow::Continue(())
         });
@@ -516,7 +516,7 @@ mod tests {
     #[test]
     fn a_walk_ends_where_a_visit_breaks_it_off() {
         let mut visits = 0;
-        let walk = Proc::open().unwrap().for_each(|_| {
+        let walk = Proc::open().unwrap().for_each(&mut |_| {
             visits += 1;
             ControlFlow::Break(())
         });

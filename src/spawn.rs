@@ -99,12 +99,16 @@ impl StartReport {
     }
 
     fn load(&self, word: Word) -> u32 {
-        self.word(word).map_or(0, |word| word.load(Ordering::Acquire))
+        self.word(word)
+            .map_or(0, |word| word.load(Ordering::Acquire))
     }
 
     /// Stores an index, which is not 0 then.
     fn store_index(&self, word: Word, index: usize) {
-        self.store(word, u32::try_from(index).unwrap_or(u32::MAX).saturating_add(1));
+        self.store(
+            word,
+            u32::try_from(index).unwrap_or(u32::MAX).saturating_add(1),
+        );
     }
 
     fn load_index(&self, word: Word) -> Option<usize> {
@@ -114,9 +118,10 @@ impl StartReport {
     /// In the child: leaves why it did not start.
     fn fail(&self, failure: StartFailure) {
         let (step, error) = match failure {
-            StartFailure::Prepare(step, error) => {
-                (STEPS.iter().position(|known| *known == step).unwrap_or(0), error)
-            }
+            StartFailure::Prepare(step, error) => (
+                STEPS.iter().position(|known| *known == step).unwrap_or(0),
+                error,
+            ),
             StartFailure::Exec(path_search::Failure { error, candidate }) => {
                 if let Some(candidate) = candidate {
                     self.store_index(Word::Candidate, candidate);
@@ -276,7 +281,11 @@ impl Plan<'_> {
     ///
     /// # Errors
     /// EAGAIN at a limit of processes; ENOMEM.
-    pub fn start(&self, arguments: StringList<'_>, environment: StringList<'_>) -> Result<Pid, Errno> {
+    pub fn start(
+        &self,
+        arguments: StringList<'_>,
+        environment: StringList<'_>,
+    ) -> Result<Pid, Errno> {
         let child = match process::fork()? {
             Fork::Parent(child) => child,
             Fork::Child => self.become_command(arguments, environment),
@@ -333,14 +342,18 @@ impl Plan<'_> {
         let _ = signal::set_signal_mask(self.mask);
         let mut buffer = Buffer::new(&mut path);
         let Command { word, path } = self.command;
-        let failure = path_search::search(word, path, &mut buffer, |file| {
-            match ZStr::from_bytes_until_nul(file) {
-                Some(file) => {
-                    process::execve(file, arguments.from(self.index), environment.from(0))
-                }
-                None => Errno::ENOENT,
-            }
-        });
+        let failure =
+            path_search::search(
+                word,
+                path,
+                &mut buffer,
+                |file| match ZStr::from_bytes_until_nul(file) {
+                    Some(file) => {
+                        process::execve(file, arguments.from(self.index), environment.from(0))
+                    }
+                    None => Errno::ENOENT,
+                },
+            );
         if failure.error == Errno::ENOEXEC
             && let Some(file) = ZStr::from_bytes_until_nul(buffer.into_bytes())
         {
@@ -378,7 +391,10 @@ impl Plan<'_> {
 }
 
 /// The variables that name the process that reads them: sd_listen_fds(3), sd_watchdog_enabled(3), systemd.exec(5).
-const PID_VARIABLES: [&[u8]; 3] = [b"LISTEN_PID=", b"WATCHDOG_PID=", b"SYSTEMD_EXEC_PID="];
+const PID_VARIABLES: [&[u8]; 3] = [LISTEN_PID, b"WATCHDOG_PID=", b"SYSTEMD_EXEC_PID="];
+
+/// The one of them for socket activation.
+const LISTEN_PID: &[u8] = b"LISTEN_PID=";
 
 /// The variable that names the descriptor of the init's own pidfd, which says nothing of the child.
 const PIDFD_VARIABLE: &[u8] = b"LISTEN_PIDFDID=";
@@ -394,7 +410,10 @@ fn name_child<'a>(
 ) {
     for (name, memory) in PID_VARIABLES.into_iter().zip(buffers) {
         let names_init = |variable: ZStr<'_>| {
-            let value = variable.bytes().strip_prefix(name).and_then(parse_decimal_u32);
+            let value = variable
+                .bytes()
+                .strip_prefix(name)
+                .and_then(parse_decimal_u32);
             value == Some(own.number().unsigned_abs())
         };
         let Some(index) = environment.iter().position(names_init) else {
@@ -410,12 +429,12 @@ fn name_child<'a>(
         if let Some(variable) = ZStr::from_bytes_until_nul(buffer.into_bytes()) {
             environment.set(index, variable);
         }
-        if name == PID_VARIABLES[0]
-            && let Some(index) = environment
-                .iter()
-                .position(|variable| variable.bytes().starts_with(PIDFD_VARIABLE))
-        {
-            environment.remove(index);
+        if name == LISTEN_PID {
+            let names_pidfd = |variable: ZStr<'_>| variable.bytes().starts_with(PIDFD_VARIABLE);
+            let index = environment.iter().position(names_pidfd);
+            if let Some(index) = index {
+                environment.remove(index);
+            }
         }
     }
 }

@@ -9,10 +9,11 @@ use crate::posix::signal::{Code, Received, Signal, SignalSet};
 use crate::sys::arguments::ZStr;
 use crate::sys::file::{self, Descriptor, FileKind, Open, Writability};
 use crate::sys::{self, clock, terminal};
+use core::ffi::CStr;
 
 /// Standard error, by its own number and through `/proc`.
 const FILE: Descriptor = Descriptor::ERROR;
-const FILE_IN_PROC: ZStr<'static> = ZStr::from_c_str(c"/proc/self/fd/2");
+const FILE_IN_PROC: &CStr = c"/proc/self/fd/2";
 
 /// What can be written to it, and how, without waiting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -101,7 +102,7 @@ impl StandardError {
 
 /// Writes to a terminal that is opened anew: poll(2) finds room for a byte there, and not for a line.
 fn write_to_terminal(bytes: &[u8]) -> sys::Result<usize> {
-    let again = file::open(FILE_IN_PROC, Open::Terminal).or_else(|error| {
+    let again = file::open(ZStr::from_c_str(FILE_IN_PROC), Open::Terminal).or_else(|error| {
         // Another user's terminal can be opened through /dev/tty, if it is the controlling one.
         match terminal::tcgetpgrp(FILE) {
             Ok(_) => file::open(ZStr::from_c_str(c"/dev/tty"), Open::Terminal),

@@ -5,9 +5,7 @@
 //! Its steps carry facts and never wording.
 
 use crate::cli::{Name, Options, Target};
-use crate::limits::{
-    GIVE_UP, KILL_AGAIN, PATIENT_PLATFORM, REST_GRACE, SAME_STOP, SLOW_STOP,
-};
+use crate::limits::{GIVE_UP, KILL_AGAIN, PATIENT_PLATFORM, REST_GRACE, SAME_STOP, SLOW_STOP};
 use crate::log::event::DropReason;
 use crate::posix::pid::Pid;
 use crate::posix::signal::{Code, Received, Signal, SignalSet};
@@ -253,7 +251,9 @@ impl<'a, S: Steps> Supervisor<'a, S> {
         let shutdown = self.shutdown.as_ref();
         let times = [
             self.deadline,
-            shutdown.and_then(|shutdown| shutdown.held).map(|held| held.until),
+            shutdown
+                .and_then(|shutdown| shutdown.held)
+                .map(|held| held.until),
             shutdown.and_then(|shutdown| shutdown.slow_at),
             self.next_step().map(|(at, _)| at),
         ];
@@ -346,7 +346,10 @@ impl<'a, S: Steps> Supervisor<'a, S> {
 
     /// Forwards what is held back, if something is.
     fn release(&mut self, now: Instant) {
-        let held = self.shutdown.as_mut().and_then(|shutdown| shutdown.held.take());
+        let held = self
+            .shutdown
+            .as_mut()
+            .and_then(|shutdown| shutdown.held.take());
         let Some(Held { first, others, .. }) = held else {
             return;
         };
@@ -420,7 +423,8 @@ impl<'a, S: Steps> Supervisor<'a, S> {
 
     /// A child changed state: it is dead and was reaped, or it was stopped.
     pub fn child_changed(&mut self, pid: Pid, status: WaitStatus) {
-        let is_main_child = matches!(self.phase, Phase::Running { main_child } if main_child == pid);
+        let is_main_child =
+            matches!(self.phase, Phase::Running { main_child } if main_child == pid);
         match (status.exit_status(), status) {
             (Some(exit_status), _) if is_main_child => self.child_ended(pid, status, exit_status),
             (Some(_), _) => {
@@ -436,9 +440,13 @@ impl<'a, S: Steps> Supervisor<'a, S> {
 
     /// The main child is dead.
     fn child_ended(&mut self, pid: Pid, status: WaitStatus, exit_status: u8) {
-        let held = self.shutdown.as_mut().and_then(|shutdown| shutdown.held.take());
+        let held = self
+            .shutdown
+            .as_mut()
+            .and_then(|shutdown| shutdown.held.take());
         if let Some(held) = held {
-            self.steps.drop_signal(held.first.signal, DropReason::NoMainChild);
+            self.steps
+                .drop_signal(held.first.signal, DropReason::NoMainChild);
         }
         let was_command = self.steps.child_ended(pid, status);
         let ended = Ended {
@@ -680,6 +688,3 @@ impl<'a, S: Steps> Supervisor<'a, S> {
         });
     }
 }
-
-#[cfg(test)]
-mod exploration;

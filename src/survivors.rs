@@ -168,7 +168,7 @@ impl Survivors {
     pub fn kill(&mut self, last: LastSignal) {
         let looked = match self.role {
             Role::Pid1 => self.look_at_everyone(last),
-            Role::Wrapper => self.for_each_descendant(|this, process, stat| {
+            Role::Wrapper => self.for_each_descendant(&mut |this, process, stat| {
                 this.note(stat, last);
                 // The next round comes soon.
                 let _ = process.signal(Signal::KILL);
@@ -184,7 +184,7 @@ impl Survivors {
             let _ = kill(Recipient::Process(main_child), Some(Signal::KILL));
         }
         if self.role == Role::Wrapper {
-            let _ = self.for_each_descendant(|_, process, _| {
+            let _ = self.for_each_descendant(&mut |_, process, _| {
                 let _ = process.signal(Signal::KILL);
             });
         }
@@ -213,7 +213,7 @@ impl Survivors {
         }
         let group = self.group;
         let mut count = 0_u32;
-        let walked = self.for_each_of_rest(|process, stat| {
+        let walked = self.for_each_of_rest(&mut |process, stat| {
             count = count.saturating_add(1);
             if !at_once {
                 if !(spare_group && stat.group == group) {
@@ -249,7 +249,7 @@ impl Survivors {
         if self.role == Role::Pid1 {
             return kill(Recipient::Everyone, Some(signal));
         }
-        let walked = self.for_each_of_rest(|process, _| {
+        let walked = self.for_each_of_rest(&mut |process, _| {
             let _ = process.signal(signal);
         });
         if walked.is_err() {
@@ -269,7 +269,7 @@ impl Survivors {
         let mut from_outside = [None; LISTED];
         let mut places = from_outside.len();
         let proc = Proc::open()?;
-        let _ = proc.for_each(|pid| {
+        let _ = proc.for_each(&mut |pid| {
             let mut text = [0; STAT];
             if pid != self.own
                 && let Ok(process) = proc.process(pid)
@@ -304,13 +304,14 @@ impl Survivors {
             Asked::Group => is_main_child || stat.group == self.main_child,
             Asked::Rest => true,
         };
-        self.killed.add(seen(stat, stat.disposition(last.signal, got)));
+        self.killed
+            .add(seen(stat, stat.disposition(last.signal, got)));
     }
 
     /// As PID 1: looks at as many as are listed, and counts the others.
     fn look_at_everyone(&mut self, last: LastSignal) -> sys::Result<()> {
         let proc = Proc::open()?;
-        let walk = proc.for_each(|pid| {
+        let walk = proc.for_each(&mut |pid| {
             let mut text = [0; STAT];
             if pid == self.own || Some(pid) == self.main_child {
                 return ControlFlow::Continue(());
@@ -330,13 +331,13 @@ impl Survivors {
     /// Visits every living process of the rest.
     fn for_each_of_rest(
         &mut self,
-        mut visit: impl FnMut(&ProcessDirectory<'_>, &ProcessStat<'_>),
+        visit: &mut dyn FnMut(&ProcessDirectory<'_>, &ProcessStat<'_>),
     ) -> sys::Result<()> {
         if self.role == Role::Wrapper {
-            return self.for_each_descendant(|_, process, stat| visit(process, stat));
+            return self.for_each_descendant(&mut |_, process, stat| visit(process, stat));
         }
         let proc = Proc::open()?;
-        let walk = proc.for_each(|pid| {
+        let walk = proc.for_each(&mut |pid| {
             let mut text = [0; STAT];
             if pid != self.own
                 && let Ok(process) = proc.process(pid)
@@ -354,11 +355,11 @@ impl Survivors {
     /// the descendants right before the visit, so that a reused number is nobody's death.
     fn for_each_descendant(
         &mut self,
-        mut visit: impl FnMut(&mut Self, &ProcessDirectory<'_>, &ProcessStat<'_>),
+        visit: &mut dyn FnMut(&mut Self, &ProcessDirectory<'_>, &ProcessStat<'_>),
     ) -> sys::Result<()> {
         let proc = Proc::open()?;
         let mut family = Family::new()?;
-        let walk = proc.for_each(|pid| {
+        let walk = proc.for_each(&mut |pid| {
             let mut text = [0; STAT];
             if let Ok(process) = proc.process(pid)
                 && let Ok(stat) = process.stat(&mut text)
@@ -392,7 +393,8 @@ impl Survivors {
 
     /// Whether a main child that is not reaped is not to be seen.
     fn hides_main_child(&self, proc: &Proc) -> bool {
-        self.main_child.is_some_and(|main_child| proc.hides(main_child))
+        self.main_child
+            .is_some_and(|main_child| proc.hides(main_child))
     }
 }
 
@@ -452,7 +454,11 @@ impl Family {
         let (capacity, count) = (self.capacity, self.count);
         let (pids, rest) = self.memory.words().split_at_mut_checked(capacity)?;
         let (parents, marks) = rest.split_at_mut_checked(capacity)?;
-        Some((pids.get_mut(..count)?, parents.get_mut(..count)?, marks.get_mut(..count)?))
+        Some((
+            pids.get_mut(..count)?,
+            parents.get_mut(..count)?,
+            marks.get_mut(..count)?,
+        ))
     }
 
     /// Whether there is no room for another process, and some may be missing.
@@ -483,12 +489,13 @@ impl Family {
         loop {
             let mut added = false;
             for (index, parent) in parents.iter().enumerate() {
-                let is_marked = |marks: &[u32], index| marks.get(index).is_some_and(|mark| *mark > 0);
+                let is_marked =
+                    |marks: &[u32], index| marks.get(index).is_some_and(|mark| *mark > 0);
                 let is_child = *parent == own
-                    || pids.binary_search(parent).is_ok_and(|parent| is_marked(marks, parent));
-                if is_child
-                    && let Some(mark @ 0) = marks.get_mut(index)
-                {
+                    || pids
+                        .binary_search(parent)
+                        .is_ok_and(|parent| is_marked(marks, parent));
+                if is_child && let Some(mark @ 0) = marks.get_mut(index) {
                     *mark = 1;
                     added = true;
                 }

@@ -113,8 +113,8 @@ impl Signal {
         if let Some(rest) = strip_prefix_of_any_case(name, b"RTMAX") {
             return Self::real_time(RTMAX.checked_sub(offset(rest, b'-')?)?);
         }
-        let known = |known: &&str| known.as_bytes().eq_ignore_ascii_case(name);
-        let index = NAMES.iter().position(|name| known(&name))?;
+        let is_named = |known: &&str| known.as_bytes().eq_ignore_ascii_case(name);
+        let index = NAMES.iter().position(|known| is_named(&known))?;
         Self::new(u8::try_from(index.wrapping_add(1)).ok()?)
     }
 
@@ -256,7 +256,7 @@ impl Received {
 }
 
 /// A set of signals as the kernel keeps it: bit n - 1 stands for signal n.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(transparent)]
 pub struct SignalSet(u64);
 

@@ -51,6 +51,15 @@ pub fn getpgrp() -> Option<Pid> {
     Pid::new(to_int(numbers(call::GETPGID, [MYSELF]).ok()?))
 }
 
+/// The process group of a process: getpgid(2); `None` where its leader is in another PID namespace.
+///
+/// # Errors
+/// ESRCH where there is no such process.
+pub fn getpgid(pid: Pid) -> Result<Option<Pid>> {
+    let group = numbers(call::GETPGID, [register(pid.number())])?;
+    Ok(Pid::new(to_int(group)))
+}
+
 /// The session of this process, getsid(2); `None` where its leader is in another PID namespace.
 #[must_use]
 pub fn getsid() -> Option<Pid> {
