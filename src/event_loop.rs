@@ -72,7 +72,6 @@ impl<'a> EventLoop<'a> {
     /// Runs until the supervisor ends the init.
     pub fn run(&mut self) -> ! {
         loop {
-            self.reap_batch();
             let waited_for_rest = self.supervisor.waits_for_rest();
             match self.wait() {
                 Wake::Signal(received) => self.supervisor.received(&received),
@@ -82,6 +81,7 @@ impl<'a> EventLoop<'a> {
             }
             // Nobody may be left already, and then no SIGCHLD comes any more.
             self.unreaped |= !waited_for_rest && self.supervisor.waits_for_rest();
+            self.reap_batch();
         }
     }
 
