@@ -41,13 +41,13 @@ const RECORDS: usize = 4096;
 
 /// Makes a call again where a signal has interrupted it.
 fn uninterrupted<T>(mut call: impl FnMut() -> Result<T>) -> Result<T> {
-    for _ in 1..ATTEMPTS {
+    let mut attempts = 1;
+    loop {
         match call() {
-            Err(Errno::EINTR) => {}
+            Err(Errno::EINTR) if attempts < ATTEMPTS => attempts = attempts.saturating_add(1),
             result => return result,
         }
     }
-    call()
 }
 
 /// Opens a file by its path.

@@ -70,18 +70,13 @@ pub(super) fn numbers<const N: usize>(
     call: NumbersOnly<N>,
     arguments: [usize; N],
 ) -> Result<usize> {
-    let [first, second, ..] = padded(arguments);
+    let (first, second) = match *arguments.as_slice() {
+        [] => (0, 0),
+        [first] => (first, 0),
+        [first, second, ..] => (first, second),
+    };
     // SAFETY: a call of this type reads and writes no memory.
     result(unsafe { syscall!(call.0, first, second, 0, 0, 0) })
-}
-
-/// The arguments in the six registers.
-pub(super) fn padded<const N: usize>(arguments: [usize; N]) -> [usize; 6] {
-    let mut all = [0; 6];
-    for (place, argument) in all.iter_mut().zip(arguments) {
-        *place = argument;
-    }
-    all
 }
 
 /// What a call returned: the last 4095 numbers are errors, `include/linux/err.h`.
