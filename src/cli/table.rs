@@ -219,7 +219,7 @@ fn find(is_it: &mut dyn FnMut(&'static Spec) -> bool) -> Option<&'static Spec> {
 /// The option with this letter.
 #[must_use]
 pub fn by_letter(letter: u8) -> Option<&'static Spec> {
-    find(&mut |spec| spec.letters.contains(&letter))
+    find(&mut |spec| spec.letters.iter().any(|one| *one == letter))
 }
 
 /// The option with this long name, both hyphens included.

@@ -432,36 +432,32 @@ impl Line<'_> {
 
     /// Why a command could not be executed (contract 2.6, 2.7).
     fn reason(&mut self, reason: Reason<'_>, error: Errno) -> &mut Self {
-        let line = self.write(": ", &[]);
-        match reason {
-            Reason::Errno => return line.code("reason", "errno").write("{error}", &[error.into()]),
-            Reason::NotInPath => line.code("reason", "not_in_path")
-                .write("it is in no directory of PATH", &[]),
-            Reason::OneWord => line.code("reason", "one_word")
-                .write("no file has that name; it is one word: give arguments as words of their own", &[]),
-            Reason::LooksLikeOption => line.code("reason", "looks_like_option")
-                .write("no file has that name; options go before --, or into PIDLING_OPTIONS", &[]),
-            Reason::MissingInterpreter(interpreter) => line.code("reason", "missing_interpreter")
-                .write("its interpreter '{interpreter}' does not exist{}", &[
+        let (code, words, values): (_, _, &[Value<'_>]) = match reason {
+            Reason::Errno => return self.code("reason", "errno").write(": {error}", &[error.into()]),
+            Reason::NotInPath => ("not_in_path", ": it is in no directory of PATH", &[]),
+            Reason::OneWord =>
+                ("one_word", ": no file has that name; it is one word: give arguments as words of their own", &[]),
+            Reason::LooksLikeOption =>
+                ("looks_like_option", ": no file has that name; options go before --, or into PIDLING_OPTIONS", &[]),
+            Reason::MissingInterpreter(interpreter) =>
+                ("missing_interpreter", ": its interpreter '{interpreter}' does not exist{}", &[
                     Outside(interpreter),
                     Words(if interpreter.ends_with(b"\r") { ": the line ends with a carriage return" } else { "" }),
                 ]),
-            Reason::MissingLoader(loader) => line.code("reason", "missing_loader")
-                .write("its loader '{loader}' does not exist", &[Outside(loader)]),
-            Reason::OtherMachine { program, here } => line.code("reason", "other_machine")
-                .write("it is for {program_machine}, this is {this_machine}", &[program.into(), here.into()]),
-            Reason::Truncated => line.code("reason", "truncated")
-                .write("the file is cut short: it ends before its ELF headers do", &[]),
-            Reason::Directory => line.code("reason", "directory")
-                .write("it is a directory", &[]),
-            Reason::NoExecutePermission => line.code("reason", "no_execute_permission")
-                .write("this user has no permission to execute it", &[]),
-            Reason::NoexecMount => line.code("reason", "noexec_mount")
-                .write("it is on a file system that is mounted noexec", &[]),
-            Reason::UnsearchableDirectory(directory) => line.code("reason", "unsearchable_directory")
-                .write("this user has no permission to search the directory '{directory}'", &[Outside(directory)]),
-        }
-        .write(" ({error})", &[ErrorName(error)])
+            Reason::MissingLoader(loader) =>
+                ("missing_loader", ": its loader '{loader}' does not exist", &[Outside(loader)]),
+            Reason::OtherMachine { program, here } =>
+                ("other_machine", ": it is for {program_machine}, this is {this_machine}", &[program.into(), here.into()]),
+            Reason::Truncated => ("truncated", ": the file is cut short: it ends before its ELF headers do", &[]),
+            Reason::Directory => ("directory", ": it is a directory", &[]),
+            Reason::NoExecutePermission =>
+                ("no_execute_permission", ": this user has no permission to execute it", &[]),
+            Reason::NoexecMount => ("noexec_mount", ": it is on a file system that is mounted noexec", &[]),
+            Reason::UnsearchableDirectory(directory) =>
+                ("unsearchable_directory", ": this user has no permission to search the directory '{directory}'",
+                    &[Outside(directory)]),
+        };
+        self.code("reason", code).write(words, values).write(" ({error})", &[ErrorName(error)])
     }
 
     /// Why nothing could be created.
@@ -477,44 +473,44 @@ impl Line<'_> {
 
     /// What is wrong with a word (contract 10.5).
     fn problem(&mut self, problem: Problem<'_>) -> &mut Self {
-        match problem {
-            Problem::UnknownOption { word, nearest: None } => self.code("problem", "unknown_option")
-                .write("unknown option '{word}'", &[Outside(word)]),
-            Problem::UnknownOption { word, nearest: Some(nearest) } => self
-                .code("problem", "unknown_option")
-                .write("unknown option '{word}', the nearest is '{option}'", &[Outside(word), Words(nearest)]),
-            Problem::MissingValue { option, expected } => self.code("problem", "missing_value")
-                .write("no value for '{option}', expected {expected}", &[Words(option), Words(expected)]),
-            Problem::BadValue { option, value, expected } => self.code("problem", "bad_value")
-                .write("bad value '{word}' for '{option}', expected {expected}",
+        let (code, words, values): (_, _, &[Value<'_>]) = match problem {
+            Problem::UnknownOption { word, nearest: None } =>
+                ("unknown_option", "unknown option '{word}'", &[Outside(word)]),
+            Problem::UnknownOption { word, nearest: Some(nearest) } =>
+                ("unknown_option", "unknown option '{word}', the nearest is '{option}'",
+                    &[Outside(word), Words(nearest)]),
+            Problem::MissingValue { option, expected } =>
+                ("missing_value", "no value for '{option}', expected {expected}", &[Words(option), Words(expected)]),
+            Problem::BadValue { option, value, expected } =>
+                ("bad_value", "bad value '{word}' for '{option}', expected {expected}",
                     &[Outside(value), Words(option), Words(expected)]),
-            Problem::UnwantedValue { option, value } => self.code("problem", "unwanted_value")
-                .write("unwanted value '{word}' for '{option}', which takes none", &[Outside(value), Words(option)]),
-            Problem::NotAnOption { word } => self.code("problem", "not_an_option")
-                .write("unwanted word '{word}', expected options only", &[Outside(word)]),
-            Problem::UnwantedCommand { word } => self.code("problem", "unwanted_command")
-                .write("unwanted command '{word}', --pause takes none", &[Outside(word)]),
-            Problem::NoCommand => self.code("problem", "no_command")
-                .write("no command, expected COMMAND [ARG...]", &[]),
-        }
+            Problem::UnwantedValue { option, value } =>
+                ("unwanted_value", "unwanted value '{word}' for '{option}', which takes none",
+                    &[Outside(value), Words(option)]),
+            Problem::NotAnOption { word } =>
+                ("not_an_option", "unwanted word '{word}', expected options only", &[Outside(word)]),
+            Problem::UnwantedCommand { word } =>
+                ("unwanted_command", "unwanted command '{word}', --pause takes none", &[Outside(word)]),
+            Problem::NoCommand => ("no_command", "no command, expected COMMAND [ARG...]", &[]),
+        };
+        self.code("problem", code).write(words, values)
     }
 
     /// Who sent SIGKILL, as far as that can be known (contract 7.1).
     fn killer(&mut self, killer: Killer) -> &mut Self {
-        match killer {
-            Killer::Deadline => self.code("killer", "deadline")
-                .write("sent by pidling at the deadline", &[]),
-            Killer::Rewrite => self.code("killer", "rewrite")
-                .write("which pidling forwarded in place of another signal", &[]),
-            Killer::Outside(OomKills::Unknown) => self.code("killer", "unknown")
-                .write("not sent by pidling; the OOM kills of its cgroup cannot be read", &[]),
-            Killer::Outside(OomKills::SoFar(count)) => self.code("killer", "unknown")
-                .write("not sent by pidling; OOM kills of its cgroup so far: {oom_kill}", &[count.into()]),
-            Killer::Outside(OomKills::OfThisRun(0)) => self.code("killer", "not_oom_killer")
+        let (code, words, values): (_, _, &[Value<'_>]) = match killer {
+            Killer::Deadline => ("deadline", "sent by pidling at the deadline", &[]),
+            Killer::Rewrite => ("rewrite", "which pidling forwarded in place of another signal", &[]),
+            Killer::Outside(OomKills::Unknown) =>
+                ("unknown", "not sent by pidling; the OOM kills of its cgroup cannot be read", &[]),
+            Killer::Outside(OomKills::SoFar(count)) =>
+                ("unknown", "not sent by pidling; OOM kills of its cgroup so far: {oom_kill}", &[count.into()]),
+            Killer::Outside(OomKills::OfThisRun(0)) => return self.code("killer", "not_oom_killer")
                 .write("not sent by pidling, and not by the OOM killer: ", &[]).oom_kills(0),
-            Killer::Outside(OomKills::OfThisRun(count)) => self.code("killer", "probably_oom_killer")
+            Killer::Outside(OomKills::OfThisRun(count)) => return self.code("killer", "probably_oom_killer")
                 .write("not sent by pidling; probably out of memory: ", &[]).oom_kills(count),
-        }
+        };
+        self.code("killer", code).write(words, values)
     }
 
     /// How many processes were killed for want of memory (contract 7.1, 7.2).
