@@ -301,7 +301,9 @@ impl<'a> Parser<'a> {
 
     /// Notes what is wrong where the words are read from.
     fn fail(&mut self, problem: Problem<'a>) {
-        let _ = self.decided.get_or_insert(Err((self.source, problem)));
+        if self.decided.is_none() {
+            self.decided = Some(Err((self.source, problem)));
+        }
     }
 
     fn fail_unknown(&mut self, word: &'a [u8], nearest: Option<&'static Spec>) {

@@ -62,6 +62,7 @@ impl Drop for OwnedDescriptor {
 ///
 /// # Errors
 /// EBADF where nothing is open; EIO, after which it is closed all the same.
+#[inline(never)]
 pub fn close(number: u32) -> Result<()> {
     numbers(call::CLOSE, [Descriptor(number).register()]).map(|_| ())
 }
