@@ -24,10 +24,11 @@ fn main() {
 
 /// The link arguments: for a C compiler that calls the linker, or for a linker that rustc calls itself.
 fn link_arguments() -> Vec<String> {
-    let script = concat!("-T", env!("CARGO_MANIFEST_DIR"), "/src/entry/link.ld");
+    let package = env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
+    let script = format!("-T{package}/src/entry/link.ld");
     let mut for_linker = vec![
         // The layout of the file, see there.
-        script,
+        &script,
         // One file at a fixed address, which needs no interpreter and no relocator.
         "-static",
         "-no-pie",

@@ -301,6 +301,9 @@ impl Steps for Actions<'_> {
 
     /// What a line has raised, and the limit of processor time, which is each process's own, setrlimit(2).
     fn is_own(&mut self, received: &Received) -> bool {
+        if received.signal == Signal::CONT {
+            self.job.continued();
+        }
         let is_limit = (received.signal, received.code) == (Signal::XCPU, Code::Kernel);
         is_limit || self.log.outlet().has_raised(received, self.own.number())
     }

@@ -105,6 +105,8 @@ impl<'a> EventLoop<'a> {
                 if received.signal == Signal::CHLD {
                     Wake::Child(Pid::new(received.sender.pid))
                 } else {
+                    // More signals may be pending: in a storm of children, one reap for each.
+                    self.reaps_left = 1;
                     Wake::Signal(received)
                 }
             }

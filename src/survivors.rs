@@ -214,10 +214,10 @@ impl Survivors {
         let group = self.group;
         let mut count = 0_u32;
         let walked = self.for_each_of_rest(&mut |process, stat| {
-            count = count.saturating_add(1);
             if !at_once {
-                if !(spare_group && stat.group == group) {
-                    let _ = process.signal(Signal::TERM);
+                let is_asked = !(spare_group && stat.group == group);
+                if is_asked && process.signal(Signal::TERM).is_ok() {
+                    count = count.saturating_add(1);
                 }
                 let _ = process.signal(Signal::CONT);
             }

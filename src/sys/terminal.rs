@@ -51,17 +51,21 @@ pub fn tcsetpgrp(terminal: Descriptor, group: Pid) -> Result<()> {
 /// # Errors
 /// ENOTTY where it is not the controlling terminal.
 pub fn release_terminal(terminal: Descriptor) -> Result<()> {
-    // SAFETY: TIOCNOTTY takes nothing.
-    result(unsafe { syscall!(Sysno::ioctl, terminal.register(), libc::TIOCNOTTY) }).map(|_| ())
+    ioctl(terminal, libc::TIOCNOTTY)
 }
 
-/// Makes a terminal the controlling one of this process's session: `TIOCSCTTY`.
+/// Makes a terminal the controlling one of this process's session: `TIOCSCTTY`, without taking it from another one.
 ///
 /// # Errors
 /// EPERM where this process leads no session, or the terminal controls another one.
 pub fn acquire_terminal(terminal: Descriptor) -> Result<()> {
-    // SAFETY: TIOCSCTTY takes a number.
-    result(unsafe { syscall!(Sysno::ioctl, terminal.register(), libc::TIOCSCTTY, 0) }).map(|_| ())
+    ioctl(terminal, libc::TIOCSCTTY)
+}
+
+/// One of the two requests that take no more than a number, which is 0.
+fn ioctl(terminal: Descriptor, request: libc::Ioctl) -> Result<()> {
+    // SAFETY: neither TIOCNOTTY nor TIOCSCTTY reads or writes memory.
+    result(unsafe { syscall!(Sysno::ioctl, terminal.register(), request, 0) }).map(|_| ())
 }
 
 #[cfg(test)]

@@ -13,7 +13,6 @@ use core::arch::asm;
 ///
 /// # Safety
 /// The arguments are what the call with this number takes.
-#[inline(never)]
 pub(in crate::sys) unsafe fn system_call(number: usize, arguments: [usize; 6]) -> usize {
     let [first, second, third, fourth, fifth, sixth] = arguments;
     let result;

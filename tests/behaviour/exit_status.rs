@@ -1,0 +1,141 @@
+//! The exit status (contract 7): every status and every cause of death comes through.
+
+use harness::{Init, Output, require_namespaces};
+
+/// The signals that a process without handlers survives, signal(7).
+const HARMLESS: [i32; 8] = [
+    libc::SIGCHLD,
+    libc::SIGCONT,
+    libc::SIGSTOP,
+    libc::SIGTSTP,
+    libc::SIGTTIN,
+    libc::SIGTTOU,
+    libc::SIGURG,
+    libc::SIGWINCH,
+];
+
+fn exit(init: Init, status: i32) -> Output {
+    init.args(["--", "sh", "-c", &format!("exit {status}")])
+        .run()
+}
+
+#[test]
+fn every_exit_status_comes_through() {
+    for status in 0..=255 {
+        exit(Init::new(), status).expect(status, "", "");
+    }
+}
+
+#[test]
+fn every_exit_status_comes_through_pid_1() {
+    if !require_namespaces() {
+        return;
+    }
+    for status in 0..=255 {
+        exit(Init::new().as_pid_1(), status).expect(status, "", "");
+    }
+}
+
+#[test]
+fn a_deadly_signal_becomes_128_and_its_number() {
+    for signal in (1..=64).filter(|signal| !HARMLESS.contains(signal)) {
+        let output = Init::new().probe(["kill-self", &signal.to_string()]).run();
+        output.expect_status(128 + signal);
+        output.expect_stdout("");
+        if signal != libc::SIGKILL {
+            output.expect_stderr("");
+        }
+    }
+}
+
+#[test]
+fn a_deadly_signal_becomes_128_and_its_number_under_pid_1() {
+    if !require_namespaces() {
+        return;
+    }
+    for signal in (1..=64).filter(|signal| !HARMLESS.contains(signal)) {
+        let output = Init::new()
+            .as_pid_1()
+            .probe(["kill-self", &signal.to_string()])
+            .run();
+        output.expect_status(128 + signal);
+        output.expect_stdout("");
+        if signal != libc::SIGKILL {
+            output.expect_stderr("");
+        }
+    }
+}
+
+#[test]
+fn a_harmless_signal_ends_nothing() {
+    for signal in HARMLESS {
+        if ![libc::SIGSTOP, libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU].contains(&signal) {
+            Init::new()
+                .probe(["kill-self", &signal.to_string()])
+                .run()
+                .expect(0, "alive\n", "");
+        }
+    }
+}
+
+/// Contract 7.1. What the line says besides is the business of the shutdown tests.
+#[test]
+fn a_sigkill_from_outside_is_explained_in_one_line() {
+    for (options, is_shown) in [(&[][..], true), (&["-q"], false), (&["-w"], true)] {
+        let output = Init::new()
+            .args(options)
+            .args(["--", "sh", "-c", "echo $$; kill -KILL $$"])
+            .run();
+        output.expect_status(137);
+        let stdout = output.stdout();
+        let start = format!(
+            "pidling: warning: main child {} was killed with SIGKILL ",
+            stdout.trim()
+        );
+        let stderr = output.stderr();
+        let lines: Vec<&str> = stderr.lines().collect();
+        assert_eq!(lines.len(), usize::from(is_shown), "{output}");
+        assert!(
+            lines.iter().all(|line| line.starts_with(&start)),
+            "{output}"
+        );
+    }
+}
+
+#[test]
+fn a_remapped_status_becomes_0() {
+    for status in 0..=255 {
+        exit(Init::new().args(["-e", &status.to_string()]), status).expect(0, "", "");
+    }
+}
+
+#[test]
+fn every_status_but_the_remapped_stays() {
+    for status in 0..=255 {
+        let others = (0..=255).filter(|other| *other != status);
+        let options = others.map(|other| format!("--remap-exit={other}"));
+        exit(Init::new().args(options), status).expect(status, "", "");
+    }
+}
+
+#[test]
+fn a_remapped_death_by_signal_becomes_0() {
+    Init::new()
+        .args(["-e", "143", "-e130", "--", "sh", "-c", "kill -TERM $$"])
+        .run()
+        .expect(0, "", "");
+    Init::new()
+        .args(["-e", "15", "--", "sh", "-c", "kill -TERM $$"])
+        .run()
+        .expect(143, "", "");
+}
+
+/// The whole sequence of nested inits hands the status up.
+#[test]
+fn nested_inits_hand_the_status_up() {
+    let pidling = harness::pidling_path();
+    Init::new()
+        .args([pidling, "--", pidling, "sh", "-c", "exit 5"])
+        .run()
+        .expect(5, "", "");
+}

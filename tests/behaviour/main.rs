@@ -1,0 +1,65 @@
+//! Behaviour: the built binary seen from outside, clause by clause, against the kernel as the oracle. A kernel and
+//! namespaces are enough.
+//!
+//! The probe, `tests/probe`, is the program that most of them run under the init. `cargo test` builds it; with
+//! `--test behaviour` alone, build it with `cargo build --release --example probe` first.
+//!
+//! What cannot be tested where the tests run is skipped with its reason on standard error. The variable REQUIRE
+//! turns skips into failures; `harness::Requirement` has the names.
+
+#![expect(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails, and says where"
+)]
+
+harness::subject!();
+
+/// Descriptors of the main child.
+mod descriptors;
+/// The name dumb-init, and --setsid.
+mod dumb_init;
+/// What else the main child inherits.
+mod environment;
+/// Finding and executing the command.
+mod exec;
+/// The status that the init ends with.
+mod exit_status;
+/// System calls that fail.
+mod faults;
+/// Signals on their way to the main child.
+mod forwarding;
+/// Process groups and sessions.
+mod group;
+/// What the harness itself promises.
+mod harness_itself;
+/// Starts where almost everything is missing.
+mod hostile;
+/// The log as JSON: its vocabulary, its fields, and any bytes in them.
+mod json;
+/// Lines on standard error.
+mod log_output;
+/// What the main child inherits of signal handling.
+mod mask;
+/// Names the init is started under.
+mod names;
+/// Options on the command line and in variables.
+mod options;
+/// The pause process.
+mod pause;
+/// The readers and the log, over any input.
+mod properties;
+/// Zombies, and the cost of doing nothing.
+mod reaping;
+/// The rest of an init that is not PID 1 (contract 6.4, 6.5).
+mod rest;
+/// Under seccomp filters.
+mod seccomp;
+/// Stop signals, deadlines and the rest, as PID 1 (contract 6, 7.1).
+mod shutdown;
+/// The terminal's foreground and its keys.
+mod terminal;

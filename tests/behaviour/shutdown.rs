@@ -1,0 +1,1225 @@
+//! Shutdown as PID 1 of a PID namespace: what a stop signal starts, how long it may take, who is
+//! killed at its end, and what the init says about it (contract 6, 7.1, 8.2, and the errors of 1.3).
+//!
+//! The main child and the rest are mostly `probe app`, which says what reaches it. What has to stay is
+//! kept by the standard input that the test holds open, never by a sleep.
+
+use harness::{
+    Init, LIMIT, Output, Running, call_number, children_of, eventually, expect_log, peer, pidling,
+    probe, program, require, require_namespaces, time_in,
+};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader};
+use std::os::unix::ffi::OsStrExt;
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+const INT: i32 = libc::SIGINT;
+const TERM: i32 = libc::SIGTERM;
+
+/// A shell script as the main child. In it, `$PROBE` is the probe, and descriptor 3 the standard input,
+/// which shells take from their background processes.
+pub(crate) fn script(init: Init, text: &str) -> Init {
+    init.args(["--", "sh", "-c"])
+        .arg(format!("exec 3<&0; {text}"))
+        .env("PROBE", probe())
+}
+
+/// Waits until standard output holds each of these at the beginning of a line, in any order.
+#[track_caller]
+pub(crate) fn wait_for(running: &Running, starts: &[&str]) {
+    let came = eventually(LIMIT, || {
+        let said = running.stdout_so_far();
+        starts
+            .iter()
+            .all(|start| said.lines().any(|line| line.starts_with(start)))
+    });
+    assert!(
+        came,
+        "not all of {starts:?}\nstdout:\n{}\nstderr:\n{}",
+        running.stdout_so_far(),
+        running.stderr_so_far()
+    );
+}
+
+/// Standard output's lines in alphabetical order, for processes that speak at the same time; without
+/// those that say who is ready.
+fn sorted_lines(output: &Output) -> Vec<String> {
+    let stdout = output.stdout();
+    let lines = stdout.lines().filter(|line| !line.contains(" ready "));
+    let mut lines: Vec<String> = lines.map(str::to_owned).collect();
+    lines.sort_unstable();
+    lines
+}
+
+/// The line about a survivor.
+fn survivor(pid: u32, name: &str, state: char, disposition: &str, signal: &str) -> String {
+    format!(
+        "pidling: warning: still here: process {pid} ({name}), state {state}, {disposition} {signal}"
+    )
+}
+
+const KILLED: &str = "pidling: warning: sent SIGKILL to all, N.NNN s after the shutdown began";
+
+/// The line about a main child that the deadline killed.
+fn by_deadline(child: u32) -> String {
+    format!(
+        "pidling: warning: main child {child} was killed with SIGKILL by pidling at the deadline"
+    )
+}
+
+/// What only the superuser may do inside of a namespace.
+#[track_caller]
+pub(crate) fn require_root() -> bool {
+    require(
+        "namespaces",
+        nix::unistd::geteuid().is_root(),
+        "it needs the superuser",
+    )
+}
+
+/// The address of the timeout that the init waits with in `rt_sigtimedwait(2)`; `None` while it does
+/// anything else.
+fn timeout_address(running: &Running) -> Option<String> {
+    let call = std::fs::read_to_string(format!("/proc/{}/syscall", running.init_pid())).ok()?;
+    let mut words = call.split_whitespace();
+    if words.next()? != call_number(libc::SYS_rt_sigtimedwait, 177) {
+        return None;
+    }
+    words.nth(2).map(str::to_owned)
+}
+
+/// Waits until the init sleeps, and returns whether with a timeout.
+#[track_caller]
+fn sleeps_with_a_timeout(running: &Running) -> bool {
+    let mut address = None;
+    let sleeps = eventually(LIMIT, || {
+        address = timeout_address(running);
+        address.is_some()
+    });
+    assert!(sleeps, "the init does not sleep");
+    address.as_deref() != Some("0x0")
+}
+
+/// A shell that starts a server in the background, as many entrypoints do, and dies of SIGTERM long
+/// before the server is done.
+const SHELL_TRAP: &str = r#": prepare; "$PROBE" app server report <&3 & wait"#;
+
+/// Contract 6.4.
+#[test]
+fn wait_all_lets_the_server_of_a_dead_shell_drain() {
+    if !require_namespaces() {
+        return;
+    }
+    let mut running = script(
+        Init::new().as_pid_1().args(["-v", "--wait-all"]),
+        SHELL_TRAP,
+    )
+    .spawn();
+    let _ = running.wait_line("server ready 3");
+    running.signal(TERM);
+    let _ = running.wait_line("server got SIGTERM");
+    let _ = running.wait_stderr_line("pidling: sent SIGTERM to the rest");
+    assert!(running.is_running());
+    running.close_stdin();
+    let output = running.wait();
+    output.expect_stdout("server ready 3\nserver got SIGTERM\nserver done\n");
+    expect_log(
+        &output,
+        143,
+        &[
+            "pidling: started sh as process 2",
+            "pidling: shutdown began with SIGTERM",
+            "pidling: forwarded SIGTERM to process 2",
+            "pidling: main child 2 was killed by SIGTERM",
+            "pidling: sent SIGTERM to the rest",
+            "pidling: shutdown took N.NNN s",
+            "pidling: exiting with status 143",
+        ],
+    );
+}
+
+/// The negative control: without `--wait-all`, and under other inits, the server is cut off.
+#[test]
+fn without_wait_all_the_server_of_a_dead_shell_is_cut_off() {
+    if !require_namespaces() {
+        return;
+    }
+    let others = ["tini", "dumb-init", "catatonit"].map(peer);
+    for binary in others.into_iter().flatten().chain([pidling()]) {
+        let mut running = script(Init::new().binary(binary).as_pid_1(), SHELL_TRAP).spawn();
+        let _ = running.wait_line("server ready");
+        running.signal(TERM);
+        let output = running.wait();
+        output.expect_status(143);
+        assert!(!output.stdout().contains("server done"), "{output}");
+    }
+}
+
+#[test]
+fn wait_all_waits_for_the_rest_also_when_nobody_asked_for_a_shutdown() {
+    if !require_namespaces() {
+        return;
+    }
+    let main = r#""$PROBE" app server report <&3 & exec "$PROBE" app main report exit:USR1:5 <&3"#;
+    let mut running = script(Init::new().as_pid_1().args(["-va"]), main).spawn();
+    wait_for(&running, &["server ready", "main ready"]);
+    running.signal(libc::SIGUSR1);
+    let _ = running.wait_line("server got SIGTERM");
+    assert!(running.is_running());
+    // From here on the rest has ten seconds.
+    assert!(sleeps_with_a_timeout(&running));
+    running.close_stdin();
+    let output = running.wait();
+    assert_eq!(
+        sorted_lines(&output),
+        ["main got SIGUSR1", "server done", "server got SIGTERM"],
+        "{output}"
+    );
+    expect_log(
+        &output,
+        5,
+        &[
+            "pidling: started sh as process 2",
+            "pidling: forwarded SIGUSR1 to process 2",
+            "pidling: main child 2 exited with status 5",
+            "pidling: sent SIGTERM to the rest",
+            "pidling: shutdown took N.NNN s",
+            "pidling: exiting with status 5",
+        ],
+    );
+}
+
+/// Contract 6.4: each process that did not get the stop signal with the group gets SIGTERM once.
+const GROUP: &str = r#""$PROBE" app member report <&3 & "$PROBE" app leaver session report <&3 &
+    "$PROBE" app loner group report <&3 & exec "$PROBE" app main report exit:HUP:9 <&3"#;
+
+#[test]
+fn nobody_gets_sigterm_twice() {
+    if !require_namespaces() {
+        return;
+    }
+    let mut running = script(Init::new().as_pid_1().args(["-v", "-g", "-a"]), GROUP).spawn();
+    let all = ["member ready", "leaver ready", "loner ready", "main ready"];
+    wait_for(&running, &all);
+    running.signal(TERM);
+    // Two that nobody has read yet would be one.
+    wait_for(&running, &["member got SIGTERM", "main got SIGTERM"]);
+    running.signal(libc::SIGHUP);
+    let _ = running.wait_stderr_line("pidling: sent SIGTERM to the rest, processes: 2");
+    // Whatever was sent before that line comes before the end of standard input.
+    running.close_stdin();
+    let output = running.wait();
+    assert_eq!(
+        sorted_lines(&output),
+        [
+            "leaver done",
+            "leaver got SIGTERM",
+            "loner done",
+            "loner got SIGTERM",
+            "main got SIGHUP",
+            "main got SIGTERM",
+            "member done",
+            "member got SIGHUP",
+            "member got SIGTERM",
+        ],
+        "{output}"
+    );
+    expect_log(
+        &output,
+        9,
+        &[
+            "pidling: started sh as process 2",
+            "pidling: shutdown began with SIGTERM",
+            "pidling: forwarded SIGTERM to process group 2",
+            "pidling: forwarded SIGHUP to process group 2",
+            "pidling: main child 2 exited with status 9",
+            "pidling: sent SIGTERM to the rest, processes: 2",
+            "pidling: shutdown took N.NNN s",
+            "pidling: exiting with status 9",
+        ],
+    );
+}
+
+/// The negative control: dumb-init sends SIGTERM to the group when its child is dead, once more.
+#[test]
+fn the_check_for_a_second_sigterm_finds_one() {
+    let Some(binary) = peer("dumb-init") else {
+        return;
+    };
+    let main = r#""$PROBE" app member report <&3 & exec "$PROBE" app main report exit:HUP:9 <&3"#;
+    let running = script(Init::new().binary(binary), main).spawn();
+    wait_for(&running, &["member ready", "main ready"]);
+    running.signal(TERM);
+    wait_for(&running, &["member got SIGTERM", "main got SIGTERM"]);
+    running.signal(libc::SIGHUP);
+    let twice = |running: &Running| {
+        let said = running.stdout_so_far();
+        said.matches("member got SIGTERM").count() == 2
+    };
+    assert!(eventually(LIMIT, || twice(&running)));
+}
+
+#[test]
+fn without_group_signals_the_rest_gets_sigterm_once_whatever_its_group() {
+    if !require_namespaces() {
+        return;
+    }
+    let mut running = script(Init::new().as_pid_1().args(["-v", "-a"]), GROUP).spawn();
+    let all = ["member ready", "leaver ready", "loner ready", "main ready"];
+    wait_for(&running, &all);
+    running.signal(INT);
+    let _ = running.wait_line("main got SIGINT");
+    running.signal(libc::SIGHUP);
+    let _ = running.wait_stderr_line("pidling: sent SIGTERM to the rest");
+    running.close_stdin();
+    let output = running.wait();
+    assert_eq!(
+        sorted_lines(&output),
+        [
+            "leaver done",
+            "leaver got SIGTERM",
+            "loner done",
+            "loner got SIGTERM",
+            "main got SIGHUP",
+            "main got SIGINT",
+            "member done",
+            "member got SIGTERM",
+        ],
+        "{output}"
+    );
+    output.expect_status(9);
+}
+
+/// SIGTERM to the rest is sent once, and what the init gets later goes nowhere (contract 6.1).
+#[test]
+fn signals_after_the_death_of_the_main_child_go_nowhere() {
+    if !require_namespaces() {
+        return;
+    }
+    let main = r#""$PROBE" app server report <&3 & exec "$PROBE" app main report exit:TERM:0 <&3"#;
+    let mut running = script(Init::new().as_pid_1().args(["-vv", "-a"]), main).spawn();
+    wait_for(&running, &["server ready", "main ready"]);
+    running.signal(TERM);
+    let _ = running.wait_stderr_line("pidling: sent SIGTERM to the rest");
+    running.signal(TERM);
+    let dropped = "pidling: dropped SIGTERM: no main child";
+    let _ = running.wait_stderr_line(dropped);
+    running.close_stdin();
+    let output = running.wait();
+    output.expect_status(0);
+    assert_eq!(output.stdout().matches("server got").count(), 1, "{output}");
+}
+
+/// Contract 6.3, 6.6, 7.1, and the lines of 8.2.
+#[test]
+fn an_app_that_ignores_sigterm_is_killed_and_named() {
+    if !require_namespaces() {
+        return;
+    }
+    let words = ["-v", "--grace-period", "1s"];
+    let mut running = Init::new()
+        .as_pid_1()
+        .args(words)
+        .probe(["app", "main", "ignore:TERM"])
+        .spawn();
+    let _ = running.wait_line("main ready");
+    running.signal(TERM);
+    let output = running.wait();
+    expect_log(
+        &output,
+        137,
+        &[
+            &format!("pidling: started {} as process 2", probe().display()),
+            "pidling: shutdown began with SIGTERM",
+            "pidling: forwarded SIGTERM to process 2",
+            &survivor(2, "probe", 'S', "ignores", "SIGTERM"),
+            KILLED,
+            "pidling: main child 2 was killed by SIGKILL",
+            &by_deadline(2),
+            "pidling: shutdown took N.NNN s",
+            "pidling: exiting with status 137",
+        ],
+    );
+    let took = time_in(&output.stderr(), "pidling: shutdown took");
+    let killed = time_in(&output.stderr(), "pidling: warning: sent SIGKILL");
+    assert!(1.0 <= killed && killed <= took, "{output}");
+}
+
+/// Contract 6.6: each way not to end has its words.
+#[test]
+fn survivors_are_told_by_what_they_do_with_the_stop_signal() {
+    if !require_namespaces() {
+        return;
+    }
+    let main = r#"trap "" QUIT
+        "$PROBE" app ignorer ignore:QUIT & "$PROBE" app blocker block:QUIT &
+        "$PROBE" app catcher catch:QUIT & "$PROBE" app stopped stop &
+        "$PROBE" app leaver session ignore:QUIT & wait"#;
+    let options = ["-g", "-t1500ms", "-rTERM:QUIT"];
+    let running = script(Init::new().as_pid_1().args(options), main).spawn();
+    let tags = ["ignorer", "blocker", "catcher", "stopped", "leaver"];
+    let ready = tags.map(|tag| format!("{tag} ready"));
+    wait_for(&running, &ready.each_ref().map(String::as_str));
+    // It stops itself after it has said that it is ready.
+    let main = running.main_child_pid();
+    let is_stopped = || children_of(main).iter().any(|child| child.state == 'T');
+    assert!(eventually(LIMIT, is_stopped));
+    running.signal(TERM);
+    expect_log(
+        &running.wait(),
+        137,
+        &[
+            &survivor(2, "sh", 'S', "ignores", "SIGQUIT"),
+            &survivor(3, "probe", 'S', "ignores", "SIGQUIT"),
+            &survivor(4, "probe", 'S', "blocks", "SIGQUIT"),
+            &survivor(5, "probe", 'S', "catches", "SIGQUIT"),
+            &survivor(6, "probe", 'T', "has not yet acted on", "SIGQUIT"),
+            &survivor(7, "probe", 'S', "never got", "SIGQUIT"),
+            KILLED,
+            &by_deadline(2),
+        ],
+    );
+}
+
+/// Contract 6.4: without a grace period, the rest has ten seconds from the main child's death.
+#[test]
+fn without_a_grace_period_the_rest_has_ten_seconds() {
+    if !require_namespaces() {
+        return;
+    }
+    let main = r#"trap "" TERM; sleep 1000 & exit 3"#;
+    let output = Init::new()
+        .as_pid_1()
+        .args(["-a", "--log-format=json", "--", "sh", "-c", main])
+        .run();
+    output.expect_status(3);
+    let stderr = output.stderr();
+    let lines = stderr
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap());
+    let killed = lines
+        .filter(|line: &serde_json::Value| line["event"] == "killed")
+        .map(|line| line["elapsed_ms"].as_u64().unwrap());
+    let elapsed: Vec<u64> = killed.collect();
+    assert!(
+        matches!(elapsed[..], [10_000..60_000]),
+        "{elapsed:?}: {output}"
+    );
+}
+
+/// The signal that the rest did not act on is SIGTERM, whatever the main child was sent.
+#[test]
+fn survivors_of_the_rest_are_told_by_sigterm() {
+    if !require_namespaces() {
+        return;
+    }
+    let main = r#""$PROBE" app ignorer ignore:TERM & "$PROBE" app blocker block:TERM &
+        exec "$PROBE" app main report exit:QUIT:7 <&3"#;
+    let mut running = script(Init::new().as_pid_1().args(["-at1s", "-rTERM:QUIT"]), main).spawn();
+    wait_for(&running, &["ignorer ready", "blocker ready", "main ready"]);
+    running.signal(TERM);
+    let _ = running.wait_line("main got SIGQUIT");
+    expect_log(
+        &running.wait(),
+        7,
+        &[
+            &survivor(3, "probe", 'S', "ignores", "SIGTERM"),
+            &survivor(4, "probe", 'S', "blocks", "SIGTERM"),
+            KILLED,
+        ],
+    );
+}
+
+#[test]
+fn at_most_thirty_two_survivors_are_named() {
+    if !require_namespaces() {
+        return;
+    }
+    for count in [32_u32, 33, 40] {
+        // A signal that is ignored stays so in those that are started.
+        let main = format!(
+            r#"trap "" TERM; for i in $(seq {count}); do sleep 1000 & done; read line; exit 3"#
+        );
+        let mut running = Init::new()
+            .as_pid_1()
+            .args(["-a", "-t1s", "--", "sh", "-c", &main])
+            .spawn();
+        running.send_line("");
+        let output = running.wait();
+        let seq = 3;
+        let mut lines: Vec<String> = (0..32)
+            .map(|index| survivor(seq + 1 + index, "sleep", 'S', "ignores", "SIGTERM"))
+            .collect();
+        if let more @ 1.. = count - 32 {
+            lines.push(format!("pidling: warning: still here: {more} more"));
+        }
+        lines.push(KILLED.to_owned());
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        expect_log(&output, 3, &lines);
+    }
+}
+
+#[test]
+fn names_of_survivors_cannot_forge_lines() {
+    if !require_namespaces() {
+        return;
+    }
+    for (name, shown) in [
+        (&b"a\npidling: b"[..], r"a\x0apidling: b"),
+        (b") S 1 1", ") S 1 1"),
+        (b"\x1b[31m\xff\\\"", r#"\x1b[31m\xff\\""#),
+        (b"", ""),
+    ] {
+        let step = [b"name:", name].concat();
+        let mut running = Init::new()
+            .as_pid_1()
+            .arg("-t500ms")
+            .probe(["app", "main", "ignore:TERM"])
+            .arg(OsStr::from_bytes(&step))
+            .spawn();
+        let _ = running.wait_line("main ready");
+        running.signal(TERM);
+        let line = survivor(2, shown, 'S', "ignores", "SIGTERM");
+        expect_log(&running.wait(), 137, &[&line, KILLED, &by_deadline(2)]);
+    }
+}
+
+/// Contract 6.3: without a grace period the platform owns the deadline, and the init just sleeps.
+#[test]
+fn without_a_grace_period_there_is_no_deadline() {
+    if !require_namespaces() {
+        return;
+    }
+    let start = |options: &[&str]| {
+        let mut running = Init::new()
+            .as_pid_1()
+            .arg("-v")
+            .args(options)
+            .probe(["app", "main", "ignore:TERM"])
+            .spawn();
+        let _ = running.wait_line("main ready");
+        running.signal(TERM);
+        let _ = running.wait_stderr_line("pidling: forwarded SIGTERM");
+        running
+    };
+    for options in [&[][..], &["--wait-all"]] {
+        assert!(!sleeps_with_a_timeout(&start(options)), "{options:?}");
+    }
+    // The control: a deadline does show.
+    assert!(sleeps_with_a_timeout(&start(&["-t24s"])));
+}
+
+/// Contract 6.1, 6.3. A deadline that moved would never come here.
+#[test]
+fn later_stop_signals_are_forwarded_but_do_not_move_the_deadline() {
+    if !require_namespaces() {
+        return;
+    }
+    let mut running = Init::new()
+        .as_pid_1()
+        .args(["-v", "-t1s"])
+        .probe(["app", "main", "report"])
+        .spawn();
+    let _ = running.wait_line("main ready");
+    let init = Pid::from_raw(running.init_pid());
+    let mut sent = 0;
+    for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT]
+        .into_iter()
+        .cycle()
+    {
+        // Each has to be taken before the next, or two of a kind could become one.
+        let before = times_heard(&running, signal);
+        if kill(init, signal).is_err() || !heard_again(&mut running, signal, before) {
+            break;
+        }
+        sent += 1;
+    }
+    let output = running.wait();
+    output.expect_status(137);
+    assert!(sent > 3, "{output}");
+    let count = |text: &str| output.stderr().matches(text).count();
+    assert_eq!(count("pidling: shutdown began"), 1, "{output}");
+    assert_eq!(count("pidling: shutdown began with SIGTERM"), 1, "{output}");
+    assert_eq!(count("sent SIGKILL"), 1, "{output}");
+}
+
+/// How often the main child has said that it got the signal.
+fn times_heard(running: &Running, signal: Signal) -> usize {
+    running.stdout_so_far().matches(signal.as_str()).count()
+}
+
+/// Waits until the main child has said so once more than before; false when the init ends instead.
+fn heard_again(running: &mut Running, signal: Signal, before: usize) -> bool {
+    let mut again = false;
+    let decided = eventually(LIMIT, || {
+        again = times_heard(running, signal) > before;
+        again || !running.is_running()
+    });
+    assert!(decided, "neither heard nor ended");
+    again
+}
+
+/// Contract 6.3: the delay is part of the grace period. Were it not, this would take twice as long.
+#[test]
+fn the_grace_period_includes_the_stop_delay() {
+    if !require_namespaces() {
+        return;
+    }
+    let mut running = Init::new()
+        .as_pid_1()
+        .args(["-v", "--stop-delay=4000ms", "--grace-period=4001ms"])
+        .probe(["app", "main", "ignore:TERM"])
+        .spawn();
+    let _ = running.wait_line("main ready");
+    running.signal(TERM);
+    let output = running.wait();
+    output.expect_status(137);
+    let killed = time_in(&output.stderr(), "pidling: warning: sent SIGKILL");
+    assert!((4.001..8.0).contains(&killed), "{output}");
+}
+
+/// The deadline is the same for the main child and, once that is dead, for the rest.
+#[test]
+fn the_rest_gets_no_new_deadline() {
+    if !require_namespaces() {
+        return;
+    }
+    let main = r#""$PROBE" app stubborn ignore:TERM & exec "$PROBE" app main catch:TERM"#;
+    let mut running = script(Init::new().as_pid_1().args(["-va", "-t3s"]), main).spawn();
+    wait_for(&running, &["stubborn ready", "main ready"]);
+    let main = running.main_child_pid();
+    running.signal(TERM);
+    let _ = running.wait_stderr_line("pidling: forwarded SIGTERM");
+    kill(Pid::from_raw(main), Signal::SIGABRT).unwrap();
+    let output = running.wait();
+    output.expect_status(134);
+    let killed = time_in(&output.stderr(), "pidling: warning: sent SIGKILL");
+    assert!((3.0..6.0).contains(&killed), "{output}");
+}
+
+/// A grace period without a stop signal counts from the death of the main child.
+#[test]
+fn a_grace_period_bounds_the_wait_for_the_rest() {
+    if !require_namespaces() {
+        return;
+    }
+    let main = r#""$PROBE" app stubborn ignore:TERM & read line <&3; exit 6"#;
+    let mut running = script(Init::new().as_pid_1().args(["-at500ms"]), main).spawn();
+    let _ = running.wait_line("stubborn ready 3");
+    running.send_line("");
+    let line = survivor(3, "probe", 'S', "ignores", "SIGTERM");
+    expect_log(&running.wait(), 6, &[&line, KILLED]);
+}
+
+/// Contract 6.2.
+#[test]
+fn the_stop_delay_holds_the_stop_signal_back_and_nothing_else() {
+    if !require_namespaces() {
+        return;
+    }
+    let mut running = Init::new()
+        .as_pid_1()
+        .args(["-v", "--stop-delay", "1500ms"])
+        .probe(["app", "main", "report"])
+        .spawn();
+    let _ = running.wait_line("main ready");
+    let start = Instant::now();
+    running.signal(TERM);
+    let _ = running.wait_stderr_line("pidling: holding SIGTERM back for 1.500 s");
+    running.signal(libc::SIGHUP);
+    let _ = running.wait_line("main got SIGHUP");
+    running.signal(libc::SIGUSR1);
+    let _ = running.wait_line("main got SIGUSR1");
+    let _ = running.wait_line("main got SIGTERM");
+    assert!(start.elapsed() >= Duration::from_millis(1500));
+    running.close_stdin();
+    let output = running.wait();
+    output.expect_stdout(
+        "main ready 2\nmain got SIGHUP\nmain got SIGUSR1\nmain got SIGTERM\nmain done\n",
+    );
+    expect_log(
+        &output,
+        0,
+        &[
+            &format!("pidling: started {} as process 2", probe().display()),
+            "pidling: shutdown began with SIGTERM",
+            "pidling: holding SIGTERM back for N.NNN s",
+            "pidling: forwarded SIGHUP to process 2",
+            "pidling: forwarded SIGUSR1 to process 2",
+            "pidling: forwarded SIGTERM to process 2",
+            "pidling: main child 2 exited with status 0",
+            "pidling: shutdown took N.NNN s",
+            "pidling: exiting with status 0",
+        ],
+    );
+}
+
+#[test]
+fn a_second_stop_signal_ends_the_stop_delay_and_both_arrive() {
+    if !require_namespaces() {
+        return;
+    }
+    for second in [TERM, INT, libc::SIGQUIT] {
+        let mut running = Init::new()
+            .as_pid_1()
+            .args(["-v", "--stop-delay", "24s"])
+            .probe(["app", "main", "report"])
+            .spawn();
+        let _ = running.wait_line("main ready");
+        running.signal(TERM);
+        let _ = running.wait_stderr_line("pidling: holding SIGTERM back for 24.000 s");
+        for other in [libc::SIGHUP, libc::SIGWINCH, libc::SIGCONT] {
+            running.signal(other);
+            let name = Signal::try_from(other).unwrap();
+            let _ = running.wait_stderr_line(&format!("pidling: forwarded {name} to process 2"));
+        }
+        running.signal(second);
+        let name = Signal::try_from(second).unwrap();
+        let _ = running.wait_stderr_line("pidling: forwarded SIGTERM to process 2");
+        let _ = running.wait_stderr_line(&format!("pidling: forwarded {name} to process 2"));
+        running.close_stdin();
+        let output = running.wait();
+        output.expect_status(0);
+        let mut expected = vec!["main done", "main got SIGCONT", "main got SIGHUP"];
+        // Two of a kind that the main child has not read yet are one, signal(7).
+        let named = format!("main got {name}");
+        expected.extend(["main got SIGTERM", "main got SIGWINCH"]);
+        if second != TERM {
+            expected.push(&named);
+        }
+        expected.sort_unstable();
+        let mut lines = sorted_lines(&output);
+        lines.dedup();
+        assert_eq!(lines, expected, "{output}");
+    }
+}
+
+#[test]
+fn a_main_child_that_ends_in_the_stop_delay_ends_it() {
+    if !require_namespaces() {
+        return;
+    }
+    let mut running = Init::new()
+        .as_pid_1()
+        .args(["-vv", "-a", "--stop-delay", "24s"])
+        .probe(["app", "main", "report"])
+        .spawn();
+    let _ = running.wait_line("main ready");
+    running.signal(TERM);
+    let _ = running.wait_stderr_line("pidling: holding SIGTERM back");
+    running.close_stdin();
+    let output = running.wait();
+    output.expect_stdout("main ready 2\nmain done\n");
+    expect_log(
+        &output,
+        0,
+        &[
+            &format!("pidling: started {} as process 2", probe().display()),
+            "pidling: shutdown began with SIGTERM",
+            "pidling: holding SIGTERM back for N.NNN s",
+            "pidling: dropped SIGTERM: no main child",
+            "pidling: main child 2 exited with status 0",
+            "pidling: kill failed harmlessly: ESRCH (no such process)",
+            "pidling: shutdown took N.NNN s",
+            "pidling: exiting with status 0",
+        ],
+    );
+}
+
+/// Contract 6.1: what makes a stop signal is what it is forwarded as.
+#[test]
+fn rewriting_decides_what_is_a_stop_signal() {
+    if !require_namespaces() {
+        return;
+    }
+    let began = |name: &str| format!("pidling: shutdown began with {name}");
+    for (rule, signal, forwarded, stops) in [
+        ("TERM:QUIT", "SIGTERM", Some("SIGQUIT"), true),
+        ("TERM:USR1", "SIGTERM", Some("SIGUSR1"), false),
+        ("HUP:TERM", "SIGHUP", Some("SIGTERM"), true),
+        ("HUP:0", "SIGHUP", None, false),
+        ("TERM:0", "SIGTERM", None, false),
+        ("INT:TERM", "SIGTERM", Some("SIGTERM"), true),
+    ] {
+        let mut running = Init::new()
+            .as_pid_1()
+            .args(["-vv", "--rewrite", rule])
+            .probe(["app", "main", "report"])
+            .spawn();
+        let _ = running.wait_line("main ready");
+        let number: Signal = signal.parse().unwrap();
+        running.signal(number as i32);
+        let mut said = vec!["main ready 2".to_owned()];
+        let mut lines = vec![format!(
+            "pidling: started {} as process 2",
+            probe().display()
+        )];
+        if stops {
+            lines.push(began(signal));
+        }
+        if let Some(name) = forwarded {
+            said.push(running.wait_line(&format!("main got {name}")));
+            lines.push(format!("pidling: forwarded {name} to process 2"));
+        } else {
+            let line = format!("pidling: dropped {signal}: rewritten to 0");
+            let _ = running.wait_stderr_line(&line);
+            lines.push(line);
+        }
+        lines.push("pidling: main child 2 exited with status 0".to_owned());
+        if stops {
+            lines.push("pidling: shutdown took N.NNN s".to_owned());
+        }
+        lines.push("pidling: exiting with status 0".to_owned());
+        running.close_stdin();
+        let output = running.wait();
+        said.push("main done\n".to_owned());
+        output.expect_stdout(&said.join("\n"));
+        let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
+        expect_log(&output, 0, &lines);
+    }
+}
+
+/// Takes `/proc` away, by a process that has the number 2; what it hides is `/proc` of the test's own namespace.
+pub(crate) const WITHOUT_PROC: &str = r#"mount -t tmpfs none /proc && exec "$@""#;
+const WITH_FOREIGN_PROC: &str = r#"umount -l /proc && exec "$@""#;
+
+/// Contract 1.2: `/proc` makes the report better, and nothing else depends on it.
+#[test]
+fn without_a_proc_of_its_own_pid_1_still_ends_the_rest() {
+    if !require_namespaces() || !require_root() {
+        return;
+    }
+    // A process of the test's namespace, whom nothing may reach.
+    let mut outsider = Stranger::start(Command::new(probe()).args(["app", "outsider", "report"]));
+    let unknown = "pidling: warning: cannot look for survivors: \
+                   ESRCH (no such process)";
+    for setup in [WITHOUT_PROC, WITH_FOREIGN_PROC] {
+        let start = |options: &[&str], main: &str| {
+            let init = Init::new().as_pid_1().through(["sh", "-c", setup, "sh"]);
+            script(init.args(options), main).spawn()
+        };
+
+        let mut running = start(&["-v", "-a"], SHELL_TRAP);
+        let _ = running.wait_line("server ready");
+        running.signal(TERM);
+        let _ = running.wait_line("server got SIGTERM");
+        assert!(running.is_running());
+        running.close_stdin();
+        expect_log(
+            &running.wait(),
+            143,
+            &[
+                "pidling: started sh as process 3",
+                "pidling: shutdown began with SIGTERM",
+                "pidling: forwarded SIGTERM to process 3",
+                "pidling: main child 3 was killed by SIGTERM",
+                "pidling: sent SIGTERM to the rest",
+                "pidling: shutdown took N.NNN s",
+                "pidling: exiting with status 143",
+            ],
+        );
+
+        let stubborn = r#""$PROBE" app stubborn ignore:TERM session & wait"#;
+        let mut running = start(&["-a", "-t500ms"], stubborn);
+        let _ = running.wait_line("stubborn ready");
+        running.signal(TERM);
+        expect_log(&running.wait(), 143, &[unknown, KILLED]);
+
+        let mut running = start(&["-t500ms"], r#"exec "$PROBE" app main ignore:TERM"#);
+        let _ = running.wait_line("main ready");
+        running.signal(TERM);
+        expect_log(&running.wait(), 137, &[unknown, KILLED, &by_deadline(3)]);
+    }
+    outsider.close_stdin();
+    assert_eq!(outsider.rest(), "outsider done\n");
+}
+
+/// A process that the test started beside the init.
+pub(crate) struct Stranger {
+    child: Child,
+    stdin: Option<ChildStdin>,
+    stdout: BufReader<ChildStdout>,
+}
+
+impl Stranger {
+    /// Starts it and waits until it is ready.
+    pub(crate) fn start(command: &mut Command) -> Self {
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut this = Self {
+            stdin: child.stdin.take(),
+            stdout: BufReader::new(child.stdout.take().unwrap()),
+            child,
+        };
+        let ready = this.line();
+        assert!(ready.contains(" ready "), "{ready:?}");
+        this
+    }
+
+    /// The next line; nothing at the end.
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        let _ = self.stdout.read_line(&mut line).unwrap();
+        line
+    }
+
+    pub(crate) fn close_stdin(&mut self) {
+        self.stdin = None;
+    }
+
+    /// Everything up to the end.
+    pub(crate) fn rest(&mut self) -> String {
+        let mut text = String::new();
+        loop {
+            let line = self.line();
+            if line.is_empty() {
+                return text;
+            }
+            text += &line;
+        }
+    }
+}
+
+impl Drop for Stranger {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A process that came from outside, as those of `docker exec` do: it is in the namespace of PID 1, but
+/// not a child of anybody there.
+fn enter(init: i32, steps: &[&str]) -> Stranger {
+    let mut command = Command::new(program("nsenter").expect("nsenter of util-linux"));
+    let _ = command
+        .args(["--target", &init.to_string(), "--pid", "--"])
+        .arg(probe())
+        .args(["app", "stranger"])
+        .args(steps);
+    Stranger::start(&mut command)
+}
+
+/// Contract 6.5.
+#[test]
+fn processes_that_entered_the_namespace_are_waited_for() {
+    if !require_namespaces() || !require_root() {
+        return;
+    }
+    let mut running = Init::new()
+        .as_pid_1()
+        .args(["-v", "-a"])
+        .probe(["app", "main", "report"])
+        .spawn();
+    let _ = running.wait_line("main ready");
+    let mut stranger = enter(running.init_pid(), &["report"]);
+    running.close_stdin();
+    let _ = running.wait_line("main done");
+    assert_eq!(stranger.line(), "stranger got SIGTERM\n");
+    let _ = running.wait_stderr_line("pidling: sent SIGTERM to the rest");
+    assert!(running.is_running());
+    stranger.close_stdin();
+    assert_eq!(stranger.rest(), "stranger done\n");
+    expect_log(
+        &running.wait(),
+        0,
+        &[
+            &format!("pidling: started {} as process 2", probe().display()),
+            "pidling: main child 2 exited with status 0",
+            "pidling: sent SIGTERM to the rest",
+            "pidling: shutdown took N.NNN s",
+            "pidling: exiting with status 0",
+        ],
+    );
+}
+
+#[test]
+fn processes_that_entered_the_namespace_are_killed_at_the_deadline() {
+    if !require_namespaces() || !require_root() {
+        return;
+    }
+    let mut running = Init::new()
+        .as_pid_1()
+        .args(["-a", "-t500ms"])
+        .probe(["app", "main", "report"])
+        .spawn();
+    let _ = running.wait_line("main ready");
+    let mut stranger = enter(running.init_pid(), &["ignore:TERM"]);
+    running.close_stdin();
+    assert_eq!(stranger.rest(), "");
+    let line = survivor(3, "probe", 'S', "ignores", "SIGTERM");
+    expect_log(&running.wait(), 0, &[&line, KILLED]);
+}
+
+/// Runs a main child that somebody else kills, with these files in place of the control groups'.
+#[track_caller]
+pub(crate) fn killed_from_outside(options: &[&str], files: &[(&str, &str)]) -> (i32, Output) {
+    let mut steps = vec!["mount -t tmpfs none /sys/fs/cgroup".to_owned()];
+    steps.extend(files.iter().map(|(file, text)| {
+        let file = format!("/sys/fs/cgroup/{file}");
+        format!("mkdir -p $(dirname {file}) && printf '{text}' >{file}")
+    }));
+    steps.push(r#"exec "$@""#.to_owned());
+    let setup = steps.join(" && ");
+    let mut running = Init::new()
+        .as_pid_1()
+        .through(["sh", "-c", &setup, "sh"])
+        .args(options)
+        .probe(["app", "main"])
+        .spawn();
+    let ready = running.wait_line("main ready ");
+    let child = ready.rsplit(' ').next().unwrap().parse().unwrap();
+    kill(Pid::from_raw(running.main_child_pid()), Signal::SIGKILL).unwrap();
+    (child, running.wait())
+}
+
+/// Contract 7.1.
+#[test]
+fn a_sigkill_that_the_init_did_not_send_is_explained() {
+    if !require_namespaces() {
+        return;
+    }
+    let counted = |count: u32| format!("low 0\\nhigh 0\\nmax 7\\noom 9\\noom_kill {count}\\n");
+    let old = |count: u32| format!("oom_kill_disable 0\\nunder_oom 0\\noom_kill {count}\\n");
+    let outside = "was killed with SIGKILL from outside";
+    let oom = "was killed with SIGKILL not sent by pidling; OOM kills of its cgroup so far:";
+    for (files, explanation) in [
+        (
+            vec![],
+            format!("{outside}; the OOM kills of its cgroup cannot be read"),
+        ),
+        (
+            vec![("memory.events", counted(0))],
+            format!("{outside}; OOM kills of its cgroup so far: 0"),
+        ),
+        (vec![("memory.events", counted(3))], format!("{oom} 3")),
+        (
+            vec![("memory/memory.oom_control", old(0))],
+            format!("{outside}; OOM kills of its cgroup so far: 0"),
+        ),
+        (
+            vec![("memory/memory.oom_control", old(12))],
+            format!("{oom} 12"),
+        ),
+        (
+            vec![("memory.events", "nonsense".to_owned())],
+            format!("{outside}; the OOM kills of its cgroup cannot be read"),
+        ),
+    ] {
+        let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (*name, &**text)).collect();
+        // The status is remapped, but the death is no less worth a line.
+        for (options, status) in [(&[][..], 137), (&["-e137"], 0)] {
+            let (child, output) = killed_from_outside(options, &files);
+            let line = format!("pidling: warning: main child {child} {explanation}");
+            expect_log(&output, status, &[&line]);
+        }
+        let (_, output) = killed_from_outside(&["-q"], &files);
+        expect_log(&output, 137, &[]);
+    }
+}
+
+/// Only SIGKILL needs to be explained.
+#[test]
+fn other_deaths_are_not_explained() {
+    if !require_namespaces() {
+        return;
+    }
+    for signal in ["TERM", "SEGV", "USR1"] {
+        let output = Init::new().as_pid_1().probe(["kill-self", signal]).run();
+        output.expect_stderr("");
+    }
+}
+
+#[test]
+fn a_sigkill_by_rewrite_is_explained() {
+    if !require_namespaces() {
+        return;
+    }
+    let mut running = Init::new()
+        .as_pid_1()
+        .args(["-v", "-r", "TERM:KILL"])
+        .probe(["app", "main", "ignore:TERM"])
+        .spawn();
+    let _ = running.wait_line("main ready");
+    running.signal(TERM);
+    expect_log(
+        &running.wait(),
+        137,
+        &[
+            &format!("pidling: started {} as process 2", probe().display()),
+            "pidling: forwarded SIGKILL to process 2",
+            "pidling: main child 2 was killed by SIGKILL",
+            "pidling: warning: main child 2 was killed with SIGKILL that pidling forwarded for \
+             another signal",
+            "pidling: exiting with status 137",
+        ],
+    );
+}
+
+/// Contract 8.1, 8.2: a shutdown as it should be is silent.
+#[test]
+fn a_shutdown_without_trouble_says_nothing() {
+    if !require_namespaces() {
+        return;
+    }
+    let options = ["-a", "-g", "-t20s", "--stop-delay", "100ms"];
+    let main = r#""$PROBE" app member report <&3 & exec "$PROBE" app main report exit:TERM:0 <&3"#;
+    let mut running = script(Init::new().as_pid_1().args(options), main).spawn();
+    wait_for(&running, &["member ready", "main ready"]);
+    running.signal(TERM);
+    let _ = running.wait_line("member got SIGTERM");
+    running.close_stdin();
+    running.wait().expect_stderr("");
+}
+
+/// Contract 1.3, 6.3, 6.7, 10.5.
+#[test]
+fn usage_errors_of_the_shutdown_name_the_word_and_what_was_expected() {
+    let time = "a time such as 10, 10s, 1500ms or 2m, up to 24 h";
+    let rule = "signals such as TERM:QUIT or HUP:0, the first not KILL, STOP or CHLD";
+    for (words, message) in [
+        (
+            "--grace-period 5 --stop-delay 10",
+            "--grace-period expects more than --stop-delay".to_owned(),
+        ),
+        (
+            "--stop-delay 10s -t10000ms",
+            "--grace-period expects more than --stop-delay".to_owned(),
+        ),
+        (
+            "-t 0",
+            "--grace-period expects more than --stop-delay".to_owned(),
+        ),
+        (
+            "-r TERM",
+            format!("bad value 'TERM', --rewrite expects {rule}"),
+        ),
+        (
+            "-r FOO:1",
+            format!("bad value 'FOO:1', --rewrite expects {rule}"),
+        ),
+        (
+            "-r TERM:FOO",
+            format!("bad value 'TERM:FOO', --rewrite expects {rule}"),
+        ),
+        (
+            "-r KILL:TERM",
+            format!("bad value 'KILL:TERM', --rewrite expects {rule}"),
+        ),
+        (
+            "-t -1",
+            format!("bad value '-1', --grace-period expects {time}"),
+        ),
+        (
+            "-t 1h30",
+            format!("bad value '1h30', --grace-period expects {time}"),
+        ),
+        (
+            "--grace-period=",
+            format!("bad value '', --grace-period expects {time}"),
+        ),
+        (
+            "--stop-delay=25h",
+            format!("bad value '25h', --stop-delay expects {time}"),
+        ),
+        (
+            "--stop-delay 86401",
+            format!("bad value '86401', --stop-delay expects {time}"),
+        ),
+        (
+            "--wait-all=1",
+            "unwanted value '1', --wait-all takes none".to_owned(),
+        ),
+    ] {
+        let line = format!("{message}; try --help\n");
+        let words: Vec<&str> = words.split(' ').collect();
+        let output = Init::new().args(&words).args(["--", "echo", "ran"]).run();
+        output.expect(125, "", &format!("pidling: error: command line: {line}"));
+        if message.starts_with("--grace-period") {
+            // Each of the two may come from elsewhere, so this is found in the end.
+            continue;
+        }
+        let output = Init::new()
+            .env("PIDLING_OPTIONS", words.join(" "))
+            .args(["echo", "ran"])
+            .run();
+        output.expect(125, "", &format!("pidling: error: PIDLING_OPTIONS: {line}"));
+    }
+    for (words, line) in [
+        (
+            "--grace",
+            "unknown option '--grace', the nearest is '--grace-period'",
+        ),
+        (
+            "-t",
+            "no value after '-t', --grace-period expects \
+             a time such as 10, 10s, 1500ms or 2m, up to 24 h",
+        ),
+        ("sleep", "unwanted word 'sleep', expected options only"),
+    ] {
+        Init::new()
+            .env("PIDLING_OPTIONS", words)
+            .args(["echo", "ran"])
+            .run()
+            .expect(
+                125,
+                "",
+                &format!("pidling: error: PIDLING_OPTIONS: {line}; try --help\n"),
+            );
+    }
+    let output = Init::new()
+        .env("PIDLING_OPTIONS", "--bogus")
+        .args(["echo", "ran"])
+        .run();
+    output.expect_status(125);
+    let start = "pidling: error: PIDLING_OPTIONS: unknown option '--bogus', the nearest is '--";
+    assert!(output.stderr().starts_with(start), "{output}");
+}
+
+/// Contract 1.3: the channel that `docker run --init` leaves open.
+#[test]
+fn shutdown_options_come_through_the_environment_too() {
+    if !require_namespaces() {
+        return;
+    }
+    let mut running = script(Init::new().as_pid_1(), SHELL_TRAP)
+        .env("PIDLING_OPTIONS", " -a\t--grace-period 20s\n")
+        .spawn();
+    let _ = running.wait_line("server ready");
+    running.signal(TERM);
+    let _ = running.wait_line("server got SIGTERM");
+    running.close_stdin();
+    let _ = running.wait_line("server done");
+    running.wait().expect_status(143);
+}
+
+/// A shell's background processes ignore SIGINT and SIGQUIT, so a group-wide one stops none of them;
+/// SIGTERM does.
+#[test]
+fn a_group_wide_sigint_does_not_spare_the_rest_from_sigterm() {
+    if !require_namespaces() {
+        return;
+    }
+    let main = "sleep 1000 & echo started; wait";
+    let mut running = script(Init::new().as_pid_1().args(["-vga", "-t5s"]), main).spawn();
+    let _ = running.wait_line("started");
+    running.signal(INT);
+    expect_log(
+        &running.wait(),
+        130,
+        &[
+            "pidling: started sh as process 2",
+            "pidling: shutdown began with SIGINT",
+            "pidling: forwarded SIGINT to process group 2",
+            "pidling: main child 2 was killed by SIGINT",
+            "pidling: sent SIGTERM to the rest",
+            "pidling: shutdown took N.NNN s",
+            "pidling: exiting with status 130",
+        ],
+    );
+}

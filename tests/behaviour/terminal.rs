@@ -1,0 +1,395 @@
+//! Terminals (contract 2.2 and 5): who has the foreground, what the keys do, and job-control shells above
+//! and below, each on a pseudo-terminal of its own.
+
+use nix::sys::signal::Signal;
+
+use harness::pty::{Session, Start};
+use harness::terminal::{
+    APP, START_OUTPUT, STOP_OUTPUT, SUSPEND, app, as_pid_1, expect_interrupts_from,
+    expect_one_interrupt, group, is_stopped, kill, namespace, parent, sh, status, with_paths,
+};
+use harness::{Init, ProcStatus, peer, pidling_path, require_namespaces};
+
+/// Contract 5.1.
+#[test]
+fn ctrl_c_reaches_the_app_exactly_once() {
+    let mut session = sh(&format!("exec \"$INIT\" {APP}"));
+    let app = app(&mut session);
+    let init = parent(app);
+    assert_eq!(init, session.leader());
+    for _ in 0..20 {
+        expect_one_interrupt(&mut session, init, "kernel");
+    }
+    expect_interrupts_from(&mut session, init, &["kernel"]);
+}
+
+/// Contract 5.1.
+#[test]
+fn ctrl_c_reaches_the_app_of_pid_1_exactly_once() {
+    if !require_namespaces() {
+        return;
+    }
+    for leads_session in [false, true] {
+        let mut session = as_pid_1(&[pidling_path()], leads_session);
+        let init = session.process("pidling");
+        for _ in 0..20 {
+            expect_one_interrupt(&mut session, init, "kernel");
+        }
+        expect_interrupts_from(&mut session, init, &["kernel"]);
+    }
+}
+
+/// The check above sees an init that leaves the app in its own group and forwards as well.
+#[test]
+fn ctrl_c_reaches_the_app_of_an_init_without_a_group_twice() {
+    if peer("dumb-init").is_none() {
+        return;
+    }
+    let mut session = sh(&format!("exec dumb-init -c {APP}"));
+    let app = app(&mut session);
+    let init = parent(app);
+    expect_interrupts_from(&mut session, init, &["kernel", "process"]);
+}
+
+/// Contract 5.2.
+#[test]
+fn ctrl_z_resumes_the_app_of_pid_1_at_once() {
+    if !require_namespaces() {
+        return;
+    }
+    for leads_session in [false, true] {
+        let mut session = as_pid_1(&[pidling_path()], leads_session);
+        for _ in 0..5 {
+            session.press(SUSPEND);
+            session.expect("got SIGCONT from process\n");
+            session.line("hello");
+            session.expect("read: hello\n");
+        }
+        session.line("exit 9");
+        assert_eq!(session.wait(), 9);
+    }
+}
+
+/// The check above sees an init that leaves the app stopped: only somebody from outside can resume it.
+#[test]
+fn ctrl_z_wedges_the_app_of_an_init_that_does_not_look() {
+    if !require_namespaces() || peer("tini").is_none() {
+        return;
+    }
+    for leads_session in [false, true] {
+        let mut session = as_pid_1(&["tini", "--"], leads_session);
+        let app = session.process("probe");
+        session.press(SUSPEND);
+        session.expect_stopped(app, true);
+        session.line("hello");
+        let init = session.process("tini");
+        // It is forwarded, so the init had its chance; the stopped app does not say so.
+        kill(init, Signal::SIGUSR1);
+        session.eventually("SIGUSR1 is pending", |_| is_pending(app, Signal::SIGUSR1));
+        assert!(is_stopped(app));
+        assert!(
+            !session.screen().contains("got SIG"),
+            "{:?}",
+            session.screen()
+        );
+        kill(app, Signal::SIGCONT);
+        session.expect("read: hello\n");
+    }
+}
+
+/// Whether a signal that a process was sent waits for it.
+#[track_caller]
+fn is_pending(pid: i32, signal: Signal) -> bool {
+    status(pid).pending() & 1 << (signal as i32 - 1) != 0
+}
+
+/// Whether a process is in this system call.
+fn is_in_call(pid: i32, number: nix::libc::c_long) -> bool {
+    let call = std::fs::read_to_string(format!("/proc/{pid}/syscall")).unwrap_or_default();
+    call.split(' ').next() == Some(&number.to_string())
+}
+
+/// Contract 5.2: whoever sends SIGSTOP means it.
+#[test]
+fn an_app_stopped_by_sigstop_stays_stopped() {
+    if !require_namespaces() {
+        return;
+    }
+    for pid_1 in [false, true] {
+        let mut session = if pid_1 {
+            as_pid_1(&[pidling_path()], true)
+        } else {
+            let mut session = sh(&format!("exec \"$INIT\" {APP}"));
+            session.expect("ready ");
+            session
+        };
+        let (init, app) = (session.process("pidling"), session.process("probe"));
+        kill(app, Signal::SIGSTOP);
+        session.expect_stopped(app, true);
+        // Each of these has been round the init's loop once it is pending for the app.
+        for signal in [Signal::SIGWINCH, Signal::SIGUSR1, Signal::SIGUSR2] {
+            kill(init, signal);
+            session.eventually("it is forwarded", |_| is_pending(app, signal));
+        }
+        assert!(is_stopped(app));
+        assert!(!is_stopped(init));
+        assert!(
+            !session.screen().contains("got SIG"),
+            "{:?}",
+            session.screen()
+        );
+        kill(init, Signal::SIGCONT);
+        session.expect("got SIGCONT from process\n");
+        session.line("hello");
+        session.expect("read: hello\n");
+    }
+}
+
+/// Contract 5.4, where no shell sets the foreground itself.
+#[test]
+fn the_foreground_is_what_it_was_when_the_init_has_ended() {
+    for (command, status) in [
+        ("exec \"$PROBE\" terminal reading", 9),
+        ("\"$PROBE\" terminal reading; kill -KILL $$", 137),
+        (
+            "\"$PROBE\" terminal reading; set -m; sleep 1000 & kill $!; exit 3",
+            3,
+        ),
+    ] {
+        let line = format!(
+            "\"$INIT\" sh -c '{command}'; echo status=$?; read -r line; echo \"last: $line\""
+        );
+        let mut session = sh(&line);
+        session.expect("ready ");
+        let init = session.process("pidling");
+        let app = session.process("probe");
+        assert_eq!(session.foreground(), group(app));
+        assert_ne!(group(app), group(init));
+        session.line("exit 9");
+        session.expect(&format!("status={status}\n"));
+        assert_eq!(session.foreground(), session.leader());
+        session.line("hello");
+        session.expect("last: hello\n");
+    }
+}
+
+/// Contract 5.4, when there never was an app.
+#[test]
+fn the_foreground_is_what_it_was_when_no_app_could_start() {
+    let mut session = sh("\"$INIT\" /nonexistent; echo status=$?; read -r line");
+    session.expect("status=127\n");
+    assert_eq!(session.foreground(), session.leader());
+}
+
+/// A read by somebody else in the init's group keeps the init from one of its own, but the terminal is theirs.
+#[test]
+fn a_reader_beside_the_init_does_not_keep_the_terminal_from_the_app() {
+    let line = "exec 3<&0; cat <&3 & until grep -q wait_woken /proc/$!/wchan; do :; done; \
+                exec \"$INIT\" \"$PROBE\" terminal";
+    let mut session = sh(line);
+    let place = session.expect_after("ready ", "\n");
+    let (app, leader) = (session.process("probe"), session.leader());
+    assert_eq!(place, format!("{app} {app} {leader} {app}"));
+}
+
+/// The terminal that the init opens for itself must not take the number of a closed standard error.
+#[test]
+fn a_closed_standard_error_does_not_bring_the_log_to_the_terminal() {
+    let mut session = sh("\"$INIT\" -vv true 2>&-; \"$INIT\" /nonexistent 2>&-; echo status=$?");
+    let screen = session.expect_after("", "status=");
+    assert_eq!(screen, "");
+    session.expect("127\n");
+}
+
+/// poll(2) finds room on a terminal where there is some for one byte, and a write that finds none for a whole
+/// line waits for a reader.
+#[test]
+fn a_terminal_that_nobody_reads_does_not_hold_the_init_back() {
+    let pty = nix::pty::openpty(None, None).unwrap();
+    let mut running = Init::new()
+        .args(["-vv", "-r", "40:0"])
+        .stderr(pty.slave)
+        .probe(["report"])
+        .spawn();
+    let _ = running.wait_line("ready");
+    for _ in 0..1000 {
+        running.signal(40);
+    }
+    running.signal(libc::SIGUSR2);
+    let _ = running.wait_line("got SIGUSR2 ");
+    running.signal(libc::SIGKILL);
+    drop(pty.master);
+}
+
+/// Contract 5.1.
+#[test]
+fn a_new_window_size_reaches_the_app_once() {
+    let mut session = sh(&format!("exec \"$INIT\" {APP}"));
+    let app = app(&mut session);
+    let init = parent(app);
+    for rows in 30..35 {
+        session.resize(rows);
+        session.expect("got SIGWINCH from kernel\n");
+        kill(init, Signal::SIGUSR1);
+        assert_eq!(session.expect_after("", "got SIGUSR1 from process\n"), "");
+    }
+}
+
+/// Contract 5.1: the init writes from the background once it has given the terminal away.
+#[test]
+fn a_log_on_a_terminal_with_tostop_never_stops_the_init() {
+    let line = format!("exec \"$INIT\" -vv {APP}");
+    let mut session = with_paths(Start::leader(["sh", "-c", &line]).tostop()).start();
+    let app = app(&mut session);
+    let init = parent(app);
+    kill(init, Signal::SIGUSR1);
+    session.expect(&format!("pidling: forwarded SIGUSR1 to process {app}\n"));
+    session.line("exit 9");
+    session.expect("pidling: exiting with status 9\n");
+    assert_eq!(session.wait(), 9);
+    assert!(session.screen().contains(&format!(" as process {app}\n")));
+}
+
+/// Contract 5.1 and 8.4: ^S stops the terminal, not the init.
+#[test]
+fn a_stopped_terminal_never_delays_the_init() {
+    let mut session = sh("exec \"$INIT\" -vv sleep 1000");
+    session.expect("pidling: started sleep as process ");
+    session.press(STOP_OUTPUT);
+    let (init, sleep) = (session.leader(), session.process("sleep"));
+    stop_terminal(&mut session, init);
+    for signal in [Signal::SIGURG, Signal::SIGWINCH, Signal::SIGTERM] {
+        kill(init, signal);
+    }
+    assert_eq!(session.wait(), 143);
+    assert!(!ProcStatus::is_alive(sleep));
+}
+
+/// Waits until ^S has stopped the terminal, which shows in that it takes no more output.
+fn stop_terminal(session: &mut Session, pid: i32) {
+    let path = format!("/proc/{pid}/fd/2");
+    session.eventually("the terminal is stopped", |_| {
+        use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+        use std::os::fd::AsFd as _;
+        use std::os::unix::fs::OpenOptionsExt as _;
+        let terminal = std::fs::OpenOptions::new()
+            .write(true)
+            .custom_flags(nix::libc::O_NOCTTY)
+            .open(&path)
+            .expect("the terminal can be opened");
+        let mut polled = [PollFd::new(terminal.as_fd(), PollFlags::POLLOUT)];
+        poll(&mut polled, PollTimeout::ZERO) == Ok(0)
+    });
+}
+
+/// The check above sees an init that waits for the terminal.
+#[test]
+fn a_stopped_terminal_delays_an_init_whose_log_waits() {
+    if peer("tini").is_none() {
+        return;
+    }
+    let mut session = sh("exec tini -vvv -- sleep 1000");
+    session.expect("Spawned child process");
+    let (init, sleep) = (session.leader(), session.process("sleep"));
+    session.press(STOP_OUTPUT);
+    stop_terminal(&mut session, init);
+    kill(init, Signal::SIGTERM);
+    session.eventually("tini waits in write(2)", |_| {
+        is_in_call(init, nix::libc::SYS_write)
+    });
+    assert_eq!(session.try_wait(), None);
+    session.press(START_OUTPUT);
+    assert_eq!(session.wait(), 143);
+    assert!(!ProcStatus::is_alive(sleep));
+}
+
+/// Contract 2.2: the controlling terminal is found through /dev/tty, whatever standard input is.
+#[test]
+fn the_terminal_is_found_without_standard_input() {
+    for redirection in ["<&-", "</dev/null"] {
+        let mut session = sh(&format!("exec \"$INIT\" \"$PROBE\" terminal {redirection}"));
+        let place = session.expect_after("ready ", "\n");
+        let app = session.process("probe");
+        let leader = session.leader();
+        assert_eq!(place, format!("{app} {app} {leader} {app}"));
+        expect_one_interrupt(&mut session, leader, "kernel");
+    }
+}
+
+/// Contract 2.2: without /dev/tty it is found on standard input.
+#[test]
+fn the_terminal_is_found_without_dev_tty() {
+    if !require_namespaces() {
+        return;
+    }
+    let line = "mount -t tmpfs none /dev && exec \"$INIT\" \"$PROBE\" terminal reading";
+    let mut session = with_paths(Start::leader(namespace().chain(["sh", "-c", line]))).start();
+    let place = session.expect_after("ready ", "\n");
+    // Its session is led from outside of its namespace.
+    let app = session.process("probe");
+    let app = *status(app).namespace_pids().last().expect("an id");
+    assert_eq!(place, format!("{app} {app} 0 {app}"));
+    session.line("exit 9");
+    assert_eq!(session.wait(), 9);
+}
+
+/// Contract 5.2 for an init in the init of a container.
+#[test]
+fn ctrl_z_resumes_the_app_of_an_init_in_pid_1() {
+    if !require_namespaces() {
+        return;
+    }
+    for leads_session in [false, true] {
+        let mut session = as_pid_1(&[pidling_path(), pidling_path()], leads_session);
+        for _ in 0..3 {
+            session.press(SUSPEND);
+            session.expect("got SIGCONT from process\n");
+            session.line("hello");
+            session.expect("read: hello\n");
+        }
+    }
+}
+
+/// The terminal goes down through another init as well.
+#[test]
+fn an_init_under_tini_shares_the_terminal() {
+    if peer("tini").is_none() {
+        return;
+    }
+    let mut session = sh(&format!("exec tini -s -- \"$INIT\" {APP}"));
+    let app = app(&mut session);
+    let init = parent(app);
+    assert_eq!(parent(init), session.leader());
+    assert_eq!(session.foreground(), app);
+    for _ in 0..5 {
+        expect_one_interrupt(&mut session, init, "kernel");
+    }
+    session.line("exit 9");
+    assert_eq!(session.wait(), 9);
+}
+
+/// A terminal that goes away tells the leader of its session alone, and the init passes it on.
+#[test]
+fn a_hang_up_reaches_the_app_once() {
+    let log = std::env::temp_dir().join(format!("pidling-hang-up-{}", std::process::id()));
+    let line = "exec \"$INIT\" \"$PROBE\" terminal >\"$LOG\"";
+    let mut session = with_paths(Start::leader(["sh", "-c", line]).variable("LOG", &log)).start();
+    let said = || std::fs::read_to_string(&log).unwrap_or_default();
+    session.eventually("ready", |_| said().ends_with('\n'));
+    let init = session.leader();
+    session.hang_up();
+    session.eventually("SIGHUP", |_| said().contains("got SIGHUP"));
+    kill(init, Signal::SIGTERM);
+    assert_eq!(session.wait(), 0);
+    let said = said();
+    std::fs::remove_file(&log).expect("the log can be removed");
+    let got: Vec<&str> = said.lines().skip(1).collect();
+    assert_eq!(
+        got,
+        [
+            "got SIGHUP from process",
+            "got SIGCONT from process",
+            "got SIGTERM from process"
+        ]
+    );
+}

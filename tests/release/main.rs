@@ -1,0 +1,29 @@
+//! What ships: the built file, the documents and how they agree with the code, the walls of the house, packages,
+//! images and reproducible builds. What is not installed is skipped, see `tests/behaviour`.
+
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails, and says where"
+)]
+
+harness::subject!();
+
+/// What the built file is.
+mod artifact;
+/// The comparison in the README.
+mod comparison;
+/// README and code.
+mod documentation;
+/// Who may call whom in `src`.
+mod layering;
+/// The manual page.
+mod manual;
+/// Packages, images and sums.
+mod release;
+/// Two builds, the same bytes.
+mod reproducible;
+/// Random load, and inits that do not stand it.
+mod soak;
