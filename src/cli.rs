@@ -3,6 +3,7 @@
 pub mod parse;
 pub mod table;
 
+use crate::bytes::last_part;
 use crate::limits::ESCALATIONS;
 use crate::log::event::{Level, Problem, Source};
 use crate::log::line::Format;
@@ -29,8 +30,7 @@ impl Name {
     /// ```
     #[must_use]
     pub fn of(argument: &[u8]) -> Self {
-        let last = argument.rsplit(|byte| *byte == b'/').next();
-        let last = last.unwrap_or_default();
+        let last = last_part(argument);
         let known = KNOWN_NAMES.iter().find(|(name, _)| name.as_bytes() == last);
         known.map_or(Self::Pidling, |(_, name)| *name)
     }

@@ -5,7 +5,7 @@
 pub mod elf;
 pub mod script;
 
-use crate::bytes::Buffer;
+use crate::bytes::{Buffer, contains};
 use crate::posix::errno::Errno;
 use elf::Elf;
 
@@ -311,7 +311,7 @@ fn reason_of_a_missing(command: &[u8]) -> Reason<'static> {
         Reason::OneWord
     } else if command.starts_with(b"-") {
         Reason::LooksLikeOption
-    } else if command.is_empty() || command.contains(&b'/') {
+    } else if command.is_empty() || contains(command, b'/') {
         Reason::Errno
     } else {
         Reason::NotInPath

@@ -1,7 +1,7 @@
 //! Parsers of the kernel's files about processes and control groups. Pure: bytes in, values out. What is cut short
 //! or forged is not believed.
 
-use crate::bytes::{parse_decimal, parse_decimal_u32, split_once};
+use crate::bytes::{contains, parse_decimal, parse_decimal_u32, split, split_once};
 use crate::posix::pid::Pid;
 use crate::posix::signal::{Signal, SignalSet};
 
@@ -79,10 +79,10 @@ impl<'a> ProcessStat<'a> {
         };
         // By the numbers that the manual page gives them; 1 and 2 are the pid and the name. The field behind the last
         // one shows that this one is whole.
-        let texts = after_name.split(|byte| *byte == b' ').skip(1);
+        let texts = split(after_name, b' ').skip(1);
         for (field, text) in (3..).zip(texts) {
             match (field, text) {
-                (3, [state]) if STATES.contains(state) => stat.state = *state,
+                (3, [state]) if contains(STATES, *state) => stat.state = *state,
                 (3, [..]) => return None,
                 (4, _) => stat.parent = process_id(text),
                 (5, _) => stat.group = process_id(text),
@@ -182,16 +182,13 @@ pub fn control_group(text: &[u8], hierarchy: Hierarchy) -> Option<&[u8]> {
         // The hierarchy's number, the controllers separated by commas, the path. Version 2 has no controllers here.
         let (number, rest) = split_once(line, b':')?;
         let (controllers, path) = split_once(rest, b':')?;
-        let has = |name: &[u8]| {
-            controllers
-                .split(|byte| *byte == b',')
-                .any(|one| one == name)
+        let controller: &[u8] = match hierarchy {
+            Hierarchy::Unified => b"",
+            Hierarchy::Memory => b"memory",
+            Hierarchy::Pids => b"pids",
         };
-        let is_it = match hierarchy {
-            Hierarchy::Unified => number == b"0" && controllers.is_empty(),
-            Hierarchy::Memory => has(b"memory"),
-            Hierarchy::Pids => has(b"pids"),
-        };
+        let is_it = split(controllers, b',').any(|one| one == controller)
+            && (hierarchy != Hierarchy::Unified || number == b"0");
         (is_it && path.starts_with(b"/")).then_some(path)
     })
 }

@@ -1,6 +1,7 @@
 //! The options, each with its spellings, its value and its help. The parser, the search for the nearest name, the
 //! error texts and `--help` read this table.
 
+use crate::bytes::{Buffer, contains};
 use crate::cli::{Name, Topic};
 
 /// An option without a value.
@@ -219,7 +220,7 @@ fn find(is_it: &mut dyn FnMut(&'static Spec) -> bool) -> Option<&'static Spec> {
 /// The option with this letter.
 #[must_use]
 pub fn by_letter(letter: u8) -> Option<&'static Spec> {
-    find(&mut |spec| spec.letters.iter().any(|one| *one == letter))
+    find(&mut |spec| contains(spec.letters, letter))
 }
 
 /// The option with this long name, both hyphens included.
@@ -347,27 +348,39 @@ fn print_help(write: &mut dyn FnMut(&[u8])) {
 }
 
 fn print_option(spec: &Spec, write: &mut dyn FnMut(&[u8])) {
-    let (letter, others) = match spec.letters {
-        [] => ([b' '; 6], &[][..]),
-        [letter, others @ ..] => ([b' ', b' ', b'-', *letter, b',', b' '], others),
+    let mut memory = [0; 128];
+    let line = &mut Buffer::new(&mut memory);
+    let others = match spec.letters {
+        [] => {
+            line.push_bytes(b"      ");
+            &[]
+        }
+        [letter, others @ ..] => {
+            line.push_bytes(b"  -");
+            line.push(*letter);
+            line.push_bytes(b", ");
+            others
+        }
     };
-    let spelling = match spec.id {
-        Id::Flag(_) => [spec.name, "", ""],
-        Id::Setting(_, expected) => [spec.name, " ", expected.placeholder()],
-    };
-    write(&letter);
-    let mut column = letter.len();
-    for piece in spelling {
-        write(piece.as_bytes());
-        column = column.wrapping_add(piece.len());
+    line.push_bytes(spec.name.as_bytes());
+    match spec.id {
+        Id::Flag(_) => {}
+        Id::Setting(_, expected) => {
+            line.push(b' ');
+            line.push_bytes(expected.placeholder().as_bytes());
+        }
     }
-    let blanks = [b' '; TEXT_COLUMN];
-    write(blanks.get(column..).unwrap_or_default());
-    write(spec.help.as_bytes());
+    while line.length() < TEXT_COLUMN {
+        line.push(b' ');
+    }
+    line.push_bytes(spec.help.as_bytes());
     for other in others {
-        write(&[b' ', b'(', b'-', *other, b' ', b't', b'o', b'o', b')']);
+        line.push_bytes(b" (-");
+        line.push(*other);
+        line.push_bytes(b" too)");
     }
-    write(b"\n");
+    line.push(b'\n');
+    write(line.as_bytes());
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 //! Our own words are `&'static str`. Whatever comes from outside the program goes in as [`Value::Outside`], whose bytes are
 //! escaped, and of which a line shows so much that our own words always fit.
 
-use crate::bytes::{Buffer, split_once};
+use crate::bytes::{Buffer, split, split_once};
 use crate::exec_failure::{Machine, append_machine};
 use crate::limits::WORDS;
 use crate::posix::errno::Errno;
@@ -294,7 +294,7 @@ impl Line<'_> {
         match (error.description(), with_meaning) {
             (Some(description), true) => self.buffer.push_bytes(description.as_bytes()),
             (Some(description), false) => {
-                let name = description.as_bytes().split(|byte| *byte == b' ').next();
+                let name = split(description.as_bytes(), b' ').next();
                 self.buffer.push_bytes(name.unwrap_or_default());
             }
             (None, _) => {
