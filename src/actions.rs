@@ -57,7 +57,7 @@ pub struct MainChild<'a> {
 impl<'a> Actions<'a> {
     /// What there is to work with once the main child is forked, or the pause begins.
     #[must_use]
-    pub const fn new(
+    pub fn new(
         options: &'a Options,
         own: Pid,
         role: Role,

@@ -64,10 +64,13 @@ pub struct List {
 
 impl List {
     /// Nobody.
-    const EMPTY: Self = Self {
-        first: [None; LISTED],
-        count: 0,
-    };
+    fn new() -> Self {
+        Self {
+            // Not `[None; LISTED]`, which is a constant of 1 kB in the file.
+            first: core::array::from_fn(|_| None),
+            count: 0,
+        }
+    }
 
     /// The first ones, in the order in which they were seen.
     pub fn first(&self) -> impl Iterator<Item = &Seen> {
@@ -120,13 +123,13 @@ pub struct Survivors {
 impl Survivors {
     /// The processes beside an init, which has this main child.
     #[must_use]
-    pub const fn new(own: Pid, role: Role, main_child: Option<Pid>) -> Self {
+    pub fn new(own: Pid, role: Role, main_child: Option<Pid>) -> Self {
         Self {
             own,
             role,
             main_child,
             group: main_child,
-            killed: List::EMPTY,
+            killed: List::new(),
             unseen: None,
         }
     }
@@ -273,7 +276,7 @@ impl Survivors {
     /// # Errors
     /// They could not be looked at.
     pub fn left_behind(&self, group_got_signal: bool) -> sys::Result<List> {
-        let mut list = List::EMPTY;
+        let mut list = List::new();
         let mut from_outside = [None; LISTED];
         let mut places = from_outside.len();
         let proc = Proc::open()?;
