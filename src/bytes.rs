@@ -161,7 +161,7 @@ pub fn last_part(path: &[u8]) -> &[u8] {
 /// Whether a byte is among these.
 #[must_use]
 pub fn contains(bytes: &[u8], byte: u8) -> bool {
-    bytes.iter().any(|one| *one == byte)
+    split_once(bytes, byte).is_some()
 }
 
 /// Reads a decimal number: digits only, at least one, at most what fits 64 bits.

@@ -154,7 +154,7 @@ fn forget_origin() {
 /// The first descriptor behind the standard streams.
 const FIRST_INHERITED: u32 = 3;
 
-/// Without close_range(2), this many descriptors are tried: the usual limit of open files, getrlimit(2).
+/// Without `close_range(2)`, this many descriptors are tried: the usual limit of open files, getrlimit(2).
 const MOST_INHERITED: u32 = 1024;
 
 /// Prints something of our own to standard output (contract 8.1).

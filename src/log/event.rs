@@ -278,6 +278,7 @@ impl Event<'_> {
     /// line to write to, or `None` where nothing is to be written: then there is nothing to build either.
     // Not one call a line, as rustfmt would have it, but a line as it reads.
     #[rustfmt::skip]
+    #[expect(clippy::too_many_lines, reason = "an arm for each event")]
     pub fn describe<'l, 'a>(
         &self,
         begin: impl FnOnce(Level, &'static str) -> Option<&'l mut Line<'a>>,
