@@ -65,10 +65,7 @@ impl<'a> Actions<'a> {
         job: Job,
         log: StandardErrorLog<'a>,
     ) -> Self {
-        let pid = match &main_child {
-            Some(main_child) => Some(main_child.pid),
-            None => None,
-        };
+        let pid = main_child.as_ref().map(|main_child| main_child.pid);
         Self {
             options,
             own,
