@@ -95,7 +95,9 @@ impl<'a> Actions<'a> {
     /// that fails is not believed.
     pub fn is_alone(&mut self) -> bool {
         match self.role {
-            Role::Pid1 => kill(Recipient::Everyone, None) == Err(Errno::ESRCH),
+            Role::Pid1 => {
+                kill(Recipient::Everyone, None) == Err(Errno::ESRCH) || self.survivors.are_dead()
+            }
             Role::Wrapper => process::wait(None) == Err(Errno::ECHILD),
         }
     }

@@ -261,6 +261,14 @@ impl Survivors {
         walked
     }
 
+    /// Whether all processes of the rest that can be seen are dead. Those who entered a namespace from outside may be
+    /// zombies that only their parents can reap.
+    pub fn are_dead(&mut self) -> bool {
+        let mut lives = false;
+        let walked = self.for_each_of_rest(&mut |_, _| lives = true);
+        walked.is_ok() && !lives
+    }
+
     /// As PID 1: who is left that never got the stop signal (contract 7.4). Those who entered the namespace from
     /// outside, by setns(2), and their descendants do not count; neither does the main child's group where that got
     /// the signal. Looks at a bounded number of processes.

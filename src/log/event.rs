@@ -503,9 +503,9 @@ impl Line<'_> {
             Killer::Deadline => ("deadline", "sent by pidling at the deadline", &[]),
             Killer::Rewrite => ("rewrite", "which pidling forwarded in place of another signal", &[]),
             Killer::Outside(OomKills::Unknown) =>
-                ("unknown", "not sent by pidling; the OOM kills of its cgroup cannot be read", &[]),
+                ("unknown", "not sent by pidling; the OOM kills of the cgroup of pidling cannot be read", &[]),
             Killer::Outside(OomKills::SoFar(count)) =>
-                ("unknown", "not sent by pidling; OOM kills of its cgroup so far: {oom_kill}", &[count.into()]),
+                ("unknown", "not sent by pidling; OOM kills of the cgroup of pidling so far: {oom_kill}", &[count.into()]),
             Killer::Outside(OomKills::OfThisRun(0)) => return self.code("killer", "not_oom_killer")
                 .write("not sent by pidling, and not by the OOM killer: ", &[]).oom_kills(0),
             Killer::Outside(OomKills::OfThisRun(count)) => return self.code("killer", "probably_oom_killer")
