@@ -277,6 +277,7 @@ impl Event<'_> {
     /// Writes the event: in text its words, in JSON its fields. `begin` takes its level and its name and returns the
     /// line to write to, or `None` where nothing is to be written: then there is nothing to build either.
     // Not one call a line, as rustfmt would have it, but a line as it reads.
+    #[expect(clippy::too_many_lines, reason = "one arm for each event")]
     #[rustfmt::skip]
     #[expect(clippy::too_many_lines, reason = "an arm for each event")]
     pub fn describe<'l, 'a>(
