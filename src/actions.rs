@@ -57,7 +57,7 @@ pub struct MainChild<'a> {
 impl<'a> Actions<'a> {
     /// What there is to work with once the main child is forked, or the pause begins.
     #[must_use]
-    pub const fn new(
+    pub fn new(
         options: &'a Options,
         own: Pid,
         role: Role,
@@ -98,7 +98,9 @@ impl<'a> Actions<'a> {
     /// that fails is not believed.
     pub fn is_alone(&mut self) -> bool {
         match self.role {
-            Role::Pid1 => kill(Recipient::Everyone, None) == Err(Errno::ESRCH),
+            Role::Pid1 => {
+                kill(Recipient::Everyone, None) == Err(Errno::ESRCH) || self.survivors.are_dead()
+            }
             Role::Wrapper => process::wait(None) == Err(Errno::ECHILD),
         }
     }
@@ -301,6 +303,9 @@ impl Steps for Actions<'_> {
 
     /// What a line has raised, and the limit of processor time, which is each process's own, setrlimit(2).
     fn is_own(&mut self, received: &Received) -> bool {
+        if received.signal == Signal::CONT {
+            self.job.continued();
+        }
         let is_limit = (received.signal, received.code) == (Signal::XCPU, Code::Kernel);
         is_limit || self.log.outlet().has_raised(received, self.own.number())
     }

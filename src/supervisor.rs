@@ -509,13 +509,14 @@ impl<'a, S: Steps> Supervisor<'a, S> {
             || self.options.remapped.contains(exit_status)
             || self.sent.contains(Signal::INT)
             || self.steps.is_ignored(Signal::INT)
-            || !self.steps.child_has_foreground()
         {
             Interrupt::None
+        } else if self.steps.child_has_foreground() {
+            Interrupt::Group
         } else if self.sent_for_terminal.contains(Signal::INT) {
             Interrupt::Alone
         } else {
-            Interrupt::Group
+            Interrupt::None
         }
     }
 

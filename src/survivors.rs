@@ -64,10 +64,13 @@ pub struct List {
 
 impl List {
     /// Nobody.
-    const EMPTY: Self = Self {
-        first: [None; LISTED],
-        count: 0,
-    };
+    fn new() -> Self {
+        Self {
+            // Not `[None; LISTED]`, which is a constant of 1 kB in the file.
+            first: core::array::from_fn(|_| None),
+            count: 0,
+        }
+    }
 
     /// The first ones, in the order in which they were seen.
     pub fn first(&self) -> impl Iterator<Item = &Seen> {
@@ -120,13 +123,13 @@ pub struct Survivors {
 impl Survivors {
     /// The processes beside an init, which has this main child.
     #[must_use]
-    pub const fn new(own: Pid, role: Role, main_child: Option<Pid>) -> Self {
+    pub fn new(own: Pid, role: Role, main_child: Option<Pid>) -> Self {
         Self {
             own,
             role,
             main_child,
             group: main_child,
-            killed: List::EMPTY,
+            killed: List::new(),
             unseen: None,
         }
     }
@@ -258,6 +261,14 @@ impl Survivors {
         walked
     }
 
+    /// Whether all processes of the rest that can be seen are dead. Those who entered a namespace from outside may be
+    /// zombies that only their parents can reap.
+    pub fn are_dead(&mut self) -> bool {
+        let mut lives = false;
+        let walked = self.for_each_of_rest(&mut |_, _| lives = true);
+        walked.is_ok() && !lives
+    }
+
     /// As PID 1: who is left that never got the stop signal (contract 7.4). Those who entered the namespace from
     /// outside, by setns(2), and their descendants do not count; neither does the main child's group where that got
     /// the signal. Looks at a bounded number of processes.
@@ -265,7 +276,7 @@ impl Survivors {
     /// # Errors
     /// They could not be looked at.
     pub fn left_behind(&self, group_got_signal: bool) -> sys::Result<List> {
-        let mut list = List::EMPTY;
+        let mut list = List::new();
         let mut from_outside = [None; LISTED];
         let mut places = from_outside.len();
         let proc = Proc::open()?;

@@ -33,7 +33,10 @@ impl<'a> ZStr<'a> {
     /// Takes the bytes up to the first null byte; `None` where there is none.
     #[must_use]
     pub fn from_bytes_until_nul(bytes: &'a [u8]) -> Option<Self> {
-        CStr::from_bytes_until_nul(bytes).ok().map(Self::from_c_str)
+        bytes.iter().any(|byte| *byte == 0).then_some(Self {
+            start: NonNull::from(bytes).cast(),
+            bytes: PhantomData,
+        })
     }
 
     /// The bytes before the null byte.

@@ -1,6 +1,7 @@
 //! The words of each event, and nowhere else: every other test reads fields.
 
 use super::*;
+use crate::exec_failure::Machine;
 use crate::limits::LINE;
 use crate::log::line::Format;
 use crate::log::{Log, Outlet};
@@ -443,6 +444,7 @@ fn killed_and_unkillable() {
     check(
         &Event::Killed {
             elapsed: Milliseconds(30_001),
+            since: CountedFrom::ShutdownBegan,
         },
         "warning: the deadline has passed: sent SIGKILL to all that was left, \
          30.001 s after the shutdown began",
@@ -992,11 +994,7 @@ fn after_drops(event: &Event<'_>, format: Format) -> Vec<u8> {
             Format::Text => line.begin_text(level.prefix()),
             Format::Json => line.begin_json((1_769_903_999, 999), level.name(), name),
         }
-        Some(
-            line.words("lines dropped: ")
-                .field("dropped", u32::MAX)
-                .words("; "),
-        )
+        Some(line.write("lines dropped: {dropped}; ", &[u32::MAX.into()]))
     });
     said.unwrap().end().to_vec()
 }
