@@ -546,7 +546,7 @@ fn a_main_child_that_the_kernel_killed() -> Vec<Value> {
 
 /// The events that the source knows, each at the beginning of a template: `"event|words`.
 fn vocabulary() -> BTreeSet<&'static str> {
-    let source = include_str!("../../src/prose.rs");
+    let source = include_str!("../../src/log/event.rs");
     let ends = source.match_indices('|');
     ends.filter_map(|(end, _)| {
         let (_, event) = source.get(..end)?.rsplit_once('"')?;
