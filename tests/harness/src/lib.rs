@@ -17,6 +17,7 @@
 
 /// Container engines, images and containers.
 pub mod engine;
+mod events;
 mod log_text;
 mod output;
 mod proc_status;
@@ -31,6 +32,7 @@ mod subject;
 /// The init and job-control shells on pseudo-terminals.
 pub mod terminal;
 
+pub use events::{Event, Events};
 pub use log_text::{expect_log, time_in, without_times};
 pub use output::Output;
 pub use proc_status::{ProcStatus, Process, children_of, processes};
