@@ -1,5 +1,6 @@
 //! A pause process as the PID 1 of a sandbox, whose work enters from outside (contract 9, and 6 for it).
 
+use crate::pause::wait_until_paused;
 use crate::shutdown::{Stranger, enter, require_root, sleeps_with_a_timeout};
 use harness::{Events, Init, LIMIT, Running, eventually, program, require_namespaces};
 use std::path::PathBuf;
@@ -229,8 +230,8 @@ fn an_init_with_a_command_keeps_what_it_inherited() {
         .spawn();
     let _ = running.wait_line("ready");
     assert!(descriptors(running.main_child_pid()).contains(&700));
-    running.close_stdin();
-    let _ = running.wait();
+    running.send_line("quit");
+    running.wait().expect_status(0);
 }
 
 #[test]
@@ -315,12 +316,7 @@ fn a_sandbox_reaps_and_stays_silent() {
         return;
     }
     let running = Init::new().as_pid_1().args(["-P", "-a", "-t20s"]).spawn();
-    // It waits once it holds all signals back.
-    assert!(eventually(LIMIT, || running
-        .init_status()
-        .blocked()
-        .count_ones()
-        >= 60));
+    wait_until_paused(&running);
     let mut visitor: Stranger = enter(running.init_pid(), &["report"]);
     visitor.close_stdin();
     assert_eq!(visitor.rest(), "stranger done\n");
