@@ -1,7 +1,8 @@
 //! Starts where almost everything is missing, refused or in the way (contract 1.2, 3.6, 4.5).
 
 use harness::{
-    Init, LIMIT, eventually, peer, pidling, probe, program, require, require_namespaces,
+    Init, LIMIT, Limit, Requirement, emulator_lacks, eventually, peer, pidling, probe, program,
+    require, require_namespaces, require_root,
 };
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -47,14 +48,9 @@ impl Drop for Cell {
 fn busybox() -> Option<PathBuf> {
     let busybox = program("busybox");
     let reason = "busybox, as a static program, is not installed";
-    require("peers", busybox.is_some(), reason)
+    require(Requirement::Busybox, busybox.is_some(), reason)
         .then_some(busybox)
         .flatten()
-}
-
-fn is_root() -> bool {
-    let is_root = nix::unistd::geteuid().is_root();
-    require("root", is_root, "other users' processes take root to make")
 }
 
 #[test]
@@ -100,6 +96,9 @@ fn closed_standard_streams_do_not_matter_to_pid_1() {
 /// A root with two files in it: no /proc, no /dev, no /bin/sh, no library.
 #[test]
 fn a_root_with_nothing_but_two_files_is_enough() {
+    if emulator_lacks(Limit::SharedMemory) {
+        return;
+    }
     if !require_namespaces() {
         return;
     }
@@ -208,7 +207,10 @@ fn an_empty_argument_list_is_a_usage_error() {
 
 #[test]
 fn a_process_limit_that_allows_no_child_is_125() {
-    if !is_root() {
+    if emulator_lacks(Limit::Measures) {
+        return;
+    }
+    if !require_root() {
         return;
     }
     let cell = Cell::new();
@@ -228,6 +230,9 @@ fn a_process_limit_that_allows_no_child_is_125() {
 
 #[test]
 fn a_few_megabytes_of_address_space_are_enough() {
+    if emulator_lacks(Limit::Measures) {
+        return;
+    }
     let Some(busybox) = busybox() else { return };
     for limits in [
         &["--limit", "as=4000000"][..],
@@ -282,7 +287,10 @@ fn children_from_before_are_not_the_main_child() {
 /// Contract 3.6. The main child has become another user, whom the init may not signal.
 #[test]
 fn a_main_child_of_another_user_is_still_supervised() {
-    if !is_root() {
+    if emulator_lacks(Limit::Signals) {
+        return;
+    }
+    if !require_root() {
         return;
     }
     let cell = Cell::new();

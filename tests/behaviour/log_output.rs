@@ -1,6 +1,6 @@
 //! The log: its levels, its two formats, and what it does when nobody takes its lines (contract 8).
 
-use harness::{Init, LIMIT, eventually, probe, require_strace};
+use harness::{Init, LIMIT, Limit, emulator_lacks, eventually, probe, require_strace};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use serde_json::Value;
 use std::ffi::OsStr;
@@ -17,6 +17,9 @@ fn pid_in(line: &str) -> &str {
 
 #[test]
 fn verbose_tells_the_life_of_the_main_child() {
+    if emulator_lacks(Limit::ChildSubreaper) {
+        return;
+    }
     for (options, target) in [(&["-v"][..], "process"), (&["-v", "-g"], "process group")] {
         let mut running = Init::new()
             .args(options)
@@ -99,6 +102,9 @@ fn verbose_tells_which_signal_killed_the_main_child() {
 /// One line for each reap, each dropped signal and each failure that changes nothing.
 #[test]
 fn twice_verbose_tells_everything() {
+    if emulator_lacks(Limit::ChildSubreaper) {
+        return;
+    }
     let mut running = Init::new()
         .args(["-vv", "-r", "HUP:0"])
         .args(["--", "sh", "-c"])
@@ -194,6 +200,9 @@ fn objects(stderr: &str, before: u64) -> Vec<Value> {
 
 #[test]
 fn json_tells_the_same_as_text() {
+    if emulator_lacks(Limit::ChildSubreaper) {
+        return;
+    }
     let before = now();
     let mut running = Init::new()
         .args(["-vv", "--log-format", "json", "-r", "HUP:0"])
@@ -236,6 +245,9 @@ fn json_tells_the_same_as_text() {
 /// Contract 8.3: every byte a command can hold, each as the character with its number.
 #[test]
 fn json_escapes_every_byte_of_a_command() {
+    if emulator_lacks(Limit::SharedMemory) {
+        return;
+    }
     let all: Vec<u8> = (1..=255).collect();
     for bytes in all.chunks(64) {
         let bytes = [b"/no/", bytes].concat();
@@ -262,6 +274,9 @@ fn json_escapes_every_byte_of_a_command() {
 /// Contract 8.4: a line is at most 1,024 bytes; what is cut is marked, and what follows is there.
 #[test]
 fn a_long_word_is_cut_so_that_the_line_is_whole() {
+    if emulator_lacks(Limit::SharedMemory) {
+        return;
+    }
     for filler in ["x", "\n", "\\", "\""] {
         for length in [700, 770, 780, 790, 800, 900, 1000, 1100, 4000, 100_000] {
             let command = format!("/no/{}", filler.repeat(length));

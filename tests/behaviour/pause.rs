@@ -6,7 +6,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use harness::{
-    Init, LIMIT, ProcStatus, Running, call_number, eventually, program, require_namespaces,
+    Init, LIMIT, Limit, ProcStatus, Running, call_number, emulator_lacks, eventually, program,
+    require_namespaces,
 };
 
 /// The signals that rootless podman starts its pause process with ignored.
@@ -62,6 +63,9 @@ fn a_pause_process_ends_on_signals_that_it_inherited_ignored_or_blocked() {
 
 #[test]
 fn a_pause_process_ignores_every_other_signal() {
+    if emulator_lacks(Limit::Signals) {
+        return;
+    }
     for as_pid_1 in [false, true] {
         if as_pid_1 && !require_namespaces() {
             return;

@@ -11,9 +11,14 @@ mod model;
 use model::Stat;
 use proptest::prelude::*;
 
+/// A tenth of the cases, or all of them in a full run.
 fn config(cases: u32) -> ProptestConfig {
     ProptestConfig {
-        cases,
+        cases: if harness::is_full() {
+            cases
+        } else {
+            cases / 10
+        },
         failure_persistence: None,
         ..Default::default()
     }

@@ -2,8 +2,8 @@
 //! and an idle init sleeps.
 
 use harness::{
-    Init, LIMIT, ProcStatus, Running, children_of, eventually, peer, probe, require_namespaces,
-    require_strace,
+    Init, LIMIT, Limit, ProcStatus, Running, children_of, emulator_lacks, eventually, peer, probe,
+    require_namespaces, require_strace,
 };
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -70,6 +70,9 @@ fn zombies_of_a_pid_1_that_does_not_reap_would_be_found() {
 
 #[test]
 fn orphans_are_reaped_when_the_init_is_not_pid_1() {
+    if emulator_lacks(Limit::ChildSubreaper) {
+        return;
+    }
     let mut running = Init::new().args(["-w"]).probe(["orphans", "300"]).spawn();
     let _ = running.wait_line("ready");
     let init = running.init_pid();
@@ -108,6 +111,9 @@ fn parent_of_an_orphan(init: Init) -> (i32, i32) {
 /// Contract 1.4.
 #[test]
 fn an_init_that_is_not_pid_1_adopts_orphans() {
+    if emulator_lacks(Limit::ChildSubreaper) {
+        return;
+    }
     let (parent, init) = parent_of_an_orphan(Init::new());
     assert_eq!(parent, init);
     let (parent, init) = parent_of_an_orphan(Init::new().arg("-s").env("TINI_SUBREAPER", ""));
@@ -191,6 +197,9 @@ fn a_stopped_main_child_is_not_a_dead_one() {
 
 #[test]
 fn a_stopped_orphan_is_not_a_dead_one() {
+    if emulator_lacks(Limit::ChildSubreaper) {
+        return;
+    }
     let script = format!("({} report & :); exec cat", probe().display());
     let mut running = Init::new().args(["-w", "--", "sh", "-c", &script]).spawn();
     let orphan = running.wait_line("ready ").replace("ready ", "");
@@ -242,6 +251,9 @@ fn an_idle_init_never_wakes_up() {
 /// of stack, by where the kernel puts it. Nor does a signal or an orphan take more.
 #[test]
 fn an_idle_init_takes_20_kb() {
+    if emulator_lacks(Limit::Measures) {
+        return;
+    }
     if !require_namespaces() {
         return;
     }
@@ -268,6 +280,9 @@ fn an_idle_init_takes_20_kb() {
 /// Contract 3.7. The storm goes on until the main child is dead.
 #[test]
 fn a_storm_of_dying_orphans_does_not_hold_a_signal_back() {
+    if emulator_lacks(Limit::Signals) {
+        return;
+    }
     let probe = probe().display();
     let script = format!(
         "{probe} orphans 100000000 & storm=$!; {probe} report --count 1; status=$?; kill $storm; exit $status"
@@ -285,6 +300,9 @@ fn a_storm_of_dying_orphans_does_not_hold_a_signal_back() {
 /// Contract 3.7: a stopped init finds 2,000 zombies and a signal; the signal must not wait for them all.
 #[test]
 fn at_most_32_reaps_happen_between_two_looks_at_the_signals() {
+    if emulator_lacks(Limit::ChildSubreaper) {
+        return;
+    }
     if !require_strace() {
         return;
     }
@@ -341,6 +359,9 @@ fn longest_run(text: &str, counts: impl Fn(&str) -> bool, ends: impl Fn(&str) ->
 /// sent again and again, no death shows.
 #[test]
 fn a_flood_of_signals_does_not_hold_the_reaping_back() {
+    if emulator_lacks(Limit::Measures) {
+        return;
+    }
     if !require_strace() {
         return;
     }
@@ -367,6 +388,9 @@ fn a_flood_of_signals_does_not_hold_the_reaping_back() {
 /// not name, because there were several, is found as well: one look at all children for each SIGCHLD.
 #[test]
 fn a_death_costs_one_look_at_all_children() {
+    if emulator_lacks(Limit::Measures) {
+        return;
+    }
     if !require_strace() {
         return;
     }

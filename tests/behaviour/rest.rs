@@ -3,8 +3,8 @@
 
 use crate::shutdown::{Stranger, script, wait_for};
 use harness::{
-    Init, LIMIT, Output, ProcStatus, Running, children_of, eventually, peer, pidling, probe,
-    require, require_namespaces,
+    Init, LIMIT, Limit, Output, ProcStatus, Requirement, Running, children_of, emulator_lacks,
+    eventually, peer, pidling, probe, require, require_namespaces, require_root,
 };
 use harness::{expect_log, time_in};
 use nix::sys::signal::{Signal, kill};
@@ -53,6 +53,9 @@ impl Drop for KilledOnDrop {
 
 #[test]
 fn nothing_of_a_job_outlives_the_wrapper() {
+    if emulator_lacks(Limit::ChildSubreaper) {
+        return;
+    }
     let mut running = script(Init::new().args(["-v", "--wait-all", "-t", "20s"]), JOB).spawn();
     wait_for(&running, &LEFT);
     let left = ready_pids(&running);
@@ -113,6 +116,9 @@ fn the_check_for_what_outlives_the_wrapper_finds_it() {
 
 #[test]
 fn a_stop_signal_ends_the_job_and_all_it_started() {
+    if emulator_lacks(Limit::ChildSubreaper) {
+        return;
+    }
     let main = r#"("$PROBE" app daemon session report <&3 &)
         exec "$PROBE" app main report exit:TERM:4 <&3"#;
     let mut running = script(Init::new().args(["--wait-all"]), main).spawn();
@@ -133,6 +139,9 @@ fn a_stop_signal_ends_the_job_and_all_it_started() {
 /// With `-g` the members of the group have had their SIGTERM.
 #[test]
 fn nobody_of_the_job_gets_sigterm_twice() {
+    if emulator_lacks(Limit::ChildSubreaper) {
+        return;
+    }
     let main = r#""$PROBE" app member report <&3 & ("$PROBE" app daemon session report <&3 &)
         exec "$PROBE" app main report exit:HUP:4 <&3"#;
     let mut running = script(Init::new().args(["-v", "-g", "-a"]), main).spawn();
@@ -157,6 +166,9 @@ fn nobody_of_the_job_gets_sigterm_twice() {
 /// Contract 6.3, 6.6: also a daemon that will not go, and those that are born while it is killed.
 #[test]
 fn a_stubborn_job_is_killed_at_the_deadline() {
+    if emulator_lacks(Limit::ChildSubreaper) {
+        return;
+    }
     let main = r#"("$PROBE" app daemon session ignore:TERM &)
         (sh -c 'trap "trap \"\" TERM; sleep 1000 & echo reborn ready \$!; exit" TERM
             "$PROBE" app mortal & wait' &)
@@ -235,8 +247,10 @@ fn processes_that_are_no_descendants_are_left_alone() {
 /// In a `/proc` of another PID namespace the same numbers are other processes.
 #[test]
 fn a_foreign_proc_is_not_believed() {
-    let is_root = nix::unistd::geteuid().is_root();
-    if !require_namespaces() || !require("namespaces", is_root, "it needs the superuser") {
+    if emulator_lacks(Limit::ChildSubreaper) {
+        return;
+    }
+    if !require_namespaces() || !require_root() {
         return;
     }
     for setup in ["umount -l /proc", "mount -t tmpfs none /proc"] {
@@ -287,11 +301,13 @@ impl Drop for Copies {
 /// Leaves a process of the superuser to an init of another user. What the init may not signal cannot
 /// hold it for ever.
 fn leave_a_process_of_root(as_pid_1: bool) {
-    let is_root = nix::unistd::geteuid().is_root();
     let flags = statvfs(&std::env::temp_dir()).unwrap().flags();
-    let can = is_root && !flags.contains(FsFlags::ST_NOSUID);
-    let reason = "it needs the superuser, and set-user-ID programs in the temporary directory";
-    if !require("namespaces", can, reason) || (as_pid_1 && !require_namespaces()) {
+    let can = !flags.contains(FsFlags::ST_NOSUID);
+    let reason = "the temporary directory takes no set-user-ID programs";
+    if !require_root()
+        || !require(Requirement::Root, can, reason)
+        || (as_pid_1 && !require_namespaces())
+    {
         return;
     }
     let copies = Copies::new(if as_pid_1 { "first" } else { "wrapper" });
@@ -335,6 +351,9 @@ fn leave_a_process_of_root(as_pid_1: bool) {
 
 #[test]
 fn a_process_of_another_user_does_not_wedge_a_wrapper() {
+    if emulator_lacks(Limit::ChildSubreaper) {
+        return;
+    }
     leave_a_process_of_root(false);
 }
 
@@ -346,6 +365,9 @@ fn a_process_of_another_user_does_not_wedge_pid_1() {
 /// A wrapper without `--wait-all` ends at once, and its deadline still reaches what a hung job started.
 #[test]
 fn the_deadline_of_a_hung_job_reaches_its_descendants() {
+    if emulator_lacks(Limit::ChildSubreaper) {
+        return;
+    }
     let main =
         r#"("$PROBE" app daemon session ignore:TERM &) ; exec "$PROBE" app main ignore:TERM"#;
     let mut running = script(Init::new().args(["-t", "500ms"]), main).spawn();
@@ -390,6 +412,9 @@ fn an_empty_rest_costs_nothing() {
 /// Wrappers in wrappers: the outer one ends what the inner one left.
 #[test]
 fn an_inner_wrapper_leaves_its_rest_to_the_outer_one() {
+    if emulator_lacks(Limit::ChildSubreaper) {
+        return;
+    }
     let main = r#""$INNER" -- sh -c '("$PROBE" app daemon session &) ; read line <&3; exit 8'"#;
     let init = Init::new().arg("--wait-all").env("INNER", pidling());
     let mut running = script(init, main).spawn();

@@ -5,8 +5,8 @@
 //! kept by the standard input that the test holds open, never by a sleep.
 
 use harness::{
-    Init, LIMIT, Output, Running, call_number, children_of, eventually, expect_log, peer, pidling,
-    probe, program, require, require_namespaces, time_in,
+    Init, LIMIT, Limit, Output, Running, call_number, children_of, emulator_lacks, eventually,
+    expect_log, peer, pidling, probe, program, require_namespaces, require_root, time_in,
 };
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -70,16 +70,6 @@ fn by_deadline(child: u32) -> String {
     )
 }
 
-/// What only the superuser may do inside of a namespace.
-#[track_caller]
-pub(crate) fn require_root() -> bool {
-    require(
-        "namespaces",
-        nix::unistd::geteuid().is_root(),
-        "it needs the superuser",
-    )
-}
-
 /// The address of the timeout that the init waits with in `rt_sigtimedwait(2)`; `None` while it does
 /// anything else.
 fn timeout_address(running: &Running) -> Option<String> {
@@ -110,6 +100,9 @@ const SHELL_TRAP: &str = r#": prepare; "$PROBE" app server report <&3 & wait"#;
 /// Contract 6.4.
 #[test]
 fn wait_all_lets_the_server_of_a_dead_shell_drain() {
+    if emulator_lacks(Limit::ProcessIds) {
+        return;
+    }
     if !require_namespaces() {
         return;
     }
@@ -160,6 +153,9 @@ fn without_wait_all_the_server_of_a_dead_shell_is_cut_off() {
 
 #[test]
 fn wait_all_waits_for_the_rest_also_when_nobody_asked_for_a_shutdown() {
+    if emulator_lacks(Limit::ProcessIds) {
+        return;
+    }
     if !require_namespaces() {
         return;
     }
@@ -198,6 +194,9 @@ const GROUP: &str = r#""$PROBE" app member report <&3 & "$PROBE" app leaver sess
 
 #[test]
 fn nobody_gets_sigterm_twice() {
+    if emulator_lacks(Limit::ProcessIds) {
+        return;
+    }
     if !require_namespaces() {
         return;
     }
@@ -316,6 +315,9 @@ fn signals_after_the_death_of_the_main_child_go_nowhere() {
 /// Contract 6.3, 6.6, 7.1, and the lines of 8.2.
 #[test]
 fn an_app_that_ignores_sigterm_is_killed_and_named() {
+    if emulator_lacks(Limit::ProcessIds) {
+        return;
+    }
     if !require_namespaces() {
         return;
     }
@@ -351,6 +353,9 @@ fn an_app_that_ignores_sigterm_is_killed_and_named() {
 /// Contract 6.6: each way not to end has its words.
 #[test]
 fn survivors_are_told_by_what_they_do_with_the_stop_signal() {
+    if emulator_lacks(Limit::ProcessIds) {
+        return;
+    }
     if !require_namespaces() {
         return;
     }
@@ -413,6 +418,9 @@ fn without_a_grace_period_the_rest_has_ten_seconds() {
 /// The signal that the rest did not act on is SIGTERM, whatever the main child was sent.
 #[test]
 fn survivors_of_the_rest_are_told_by_sigterm() {
+    if emulator_lacks(Limit::ProcessIds) {
+        return;
+    }
     if !require_namespaces() {
         return;
     }
@@ -435,6 +443,9 @@ fn survivors_of_the_rest_are_told_by_sigterm() {
 
 #[test]
 fn at_most_thirty_two_survivors_are_named() {
+    if emulator_lacks(Limit::ProcessIds) {
+        return;
+    }
     if !require_namespaces() {
         return;
     }
@@ -464,6 +475,9 @@ fn at_most_thirty_two_survivors_are_named() {
 
 #[test]
 fn names_of_survivors_cannot_forge_lines() {
+    if emulator_lacks(Limit::ProcessIds) {
+        return;
+    }
     if !require_namespaces() {
         return;
     }
@@ -603,6 +617,9 @@ fn the_rest_gets_no_new_deadline() {
 /// A grace period without a stop signal counts from the death of the main child.
 #[test]
 fn a_grace_period_bounds_the_wait_for_the_rest() {
+    if emulator_lacks(Limit::ProcessIds) {
+        return;
+    }
     if !require_namespaces() {
         return;
     }
@@ -617,6 +634,9 @@ fn a_grace_period_bounds_the_wait_for_the_rest() {
 /// Contract 6.2.
 #[test]
 fn the_stop_delay_holds_the_stop_signal_back_and_nothing_else() {
+    if emulator_lacks(Limit::ProcessIds) {
+        return;
+    }
     if !require_namespaces() {
         return;
     }
@@ -659,6 +679,9 @@ fn the_stop_delay_holds_the_stop_signal_back_and_nothing_else() {
 
 #[test]
 fn a_second_stop_signal_ends_the_stop_delay_and_both_arrive() {
+    if emulator_lacks(Limit::ProcessIds) {
+        return;
+    }
     if !require_namespaces() {
         return;
     }
@@ -699,6 +722,9 @@ fn a_second_stop_signal_ends_the_stop_delay_and_both_arrive() {
 
 #[test]
 fn a_main_child_that_ends_in_the_stop_delay_ends_it() {
+    if emulator_lacks(Limit::ProcessIds) {
+        return;
+    }
     if !require_namespaces() {
         return;
     }
@@ -732,6 +758,9 @@ fn a_main_child_that_ends_in_the_stop_delay_ends_it() {
 /// Contract 6.1: what makes a stop signal is what it is forwarded as.
 #[test]
 fn rewriting_decides_what_is_a_stop_signal() {
+    if emulator_lacks(Limit::ProcessIds) {
+        return;
+    }
     if !require_namespaces() {
         return;
     }
@@ -789,6 +818,9 @@ const WITH_FOREIGN_PROC: &str = r#"umount -l /proc && exec "$@""#;
 /// Contract 1.2: `/proc` makes the report better, and nothing else depends on it.
 #[test]
 fn without_a_proc_of_its_own_pid_1_still_ends_the_rest() {
+    if emulator_lacks(Limit::ProcessIds) {
+        return;
+    }
     if !require_namespaces() || !require_root() {
         return;
     }
@@ -908,6 +940,9 @@ pub(crate) fn enter(init: i32, steps: &[&str]) -> Stranger {
 /// Contract 6.5.
 #[test]
 fn processes_that_entered_the_namespace_are_waited_for() {
+    if emulator_lacks(Limit::ProcessIds) {
+        return;
+    }
     if !require_namespaces() || !require_root() {
         return;
     }
@@ -940,6 +975,9 @@ fn processes_that_entered_the_namespace_are_waited_for() {
 
 #[test]
 fn processes_that_entered_the_namespace_are_killed_at_the_deadline() {
+    if emulator_lacks(Limit::ProcessIds) {
+        return;
+    }
     if !require_namespaces() || !require_root() {
         return;
     }
@@ -1037,6 +1075,9 @@ fn other_deaths_are_not_explained() {
 
 #[test]
 fn a_sigkill_by_rewrite_is_explained() {
+    if emulator_lacks(Limit::ProcessIds) {
+        return;
+    }
     if !require_namespaces() {
         return;
     }
@@ -1202,6 +1243,9 @@ fn shutdown_options_come_through_the_environment_too() {
 /// SIGTERM does.
 #[test]
 fn a_group_wide_sigint_does_not_spare_the_rest_from_sigterm() {
+    if emulator_lacks(Limit::ProcessIds) {
+        return;
+    }
     if !require_namespaces() {
         return;
     }

@@ -1,7 +1,7 @@
 //! Servers as people run them, under the init as PID 1: each starts, answers, and stops on SIGTERM with
 //! the status that it has for a clean stop, long before anybody would kill it (contract 6).
 
-use harness::{Init, LIMIT, Output, eventually, program, require, require_namespaces};
+use harness::{Init, LIMIT, Output, Requirement, eventually, program, require, require_namespaces};
 use harness::{expect_log, time_in, without_times};
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -48,7 +48,7 @@ fn server(name: &str) -> Option<PathBuf> {
             .find(|file| file.is_file())
     });
     let is_there = require(
-        "servers",
+        Requirement::Servers,
         found.is_some(),
         &format!("{name} is not installed"),
     );

@@ -3,7 +3,7 @@
 
 use crate::{raw, signals};
 use anyhow::{Context, Result, bail, ensure};
-use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Gid, Uid};
 use std::ffi::{CString, OsStr, OsString};
@@ -14,6 +14,8 @@ use std::process::{Command, Stdio};
 const LAST: i32 = 64;
 
 pub(crate) fn run(arguments: &[OsString]) -> Result<u8> {
+    // Nobody is to take it for a probe that a test waits for.
+    nix::sys::prctl::set_name(c"launch")?;
     for signal in (1..=LAST).filter(|signal| !signals::is_uncatchable(*signal)) {
         raw::set_disposition(signal, raw::Disposition::Default)?;
     }
@@ -53,6 +55,7 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<u8> {
             }
             "--nice" => nice(parse(next()?)?)?,
             "--limit" => limit(next()?)?,
+            "--mark" => mark(parse(next()?)?)?,
             "--new-session" => drop(nix::unistd::setsid()?),
             "--terminal" => become_foreground_of(next()?)?,
             "--chroot" => {
@@ -129,6 +132,12 @@ fn limit(word: &OsStr) -> Result<()> {
     };
     let value = value.parse()?;
     Ok(setrlimit(resource, value, value)?)
+}
+
+/// Marks the process and all that it starts as those of one run of the harness, `tests/harness/src/marks.rs`.
+fn mark(value: u64) -> Result<()> {
+    let (_, hard) = getrlimit(Resource::RLIMIT_LOCKS)?;
+    Ok(setrlimit(Resource::RLIMIT_LOCKS, value, hard)?)
 }
 
 /// Opens a terminal as the controlling one of a new session, whose foreground group this process is.

@@ -1,6 +1,7 @@
 //! An init that runs.
 
 use super::{Event, Events, LIMIT, Output, ProcStatus, children_of, eventually, probe, processes};
+use crate::marks;
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
@@ -131,6 +132,8 @@ fn executes(pid: i32, file: &Path) -> Option<bool> {
 pub struct Running {
     /// The init, or the program that made its namespace and waits for it.
     child: Child,
+    /// Carried by all that it starts.
+    mark: u64,
     command: Vec<OsString>,
     binary: PathBuf,
     as_pid_1: bool,
@@ -145,6 +148,7 @@ pub struct Running {
 impl Running {
     pub(crate) fn new(
         mut child: Child,
+        mark: u64,
         command: Vec<OsString>,
         binary: PathBuf,
         as_pid_1: bool,
@@ -155,6 +159,7 @@ impl Running {
             stdout: Reader::new(child.stdout.take()),
             stderr: Reader::new(child.stderr.take()),
             child,
+            mark,
             command,
             // As it shows in /proc: links resolved.
             binary: binary.canonicalize().unwrap_or(binary),
@@ -213,6 +218,11 @@ impl Running {
             Some(pid) => pid,
             None => self.fail("no main child"),
         }
+    }
+
+    /// The init and all that it has started, wherever they have gone since: process ids as this test sees them.
+    pub fn members(&self) -> Vec<i32> {
+        marks::members(self.mark)
     }
 
     /// Waits for the next line on standard output that starts with the text, and returns it.
@@ -363,33 +373,11 @@ impl Running {
         }
     }
 
-    /// Kills the init's descendants, its session and itself.
+    /// Kills the init, and all that it and its tracer have started, and waits until they are gone.
     fn kill_all(&mut self) {
         self.stdin = None;
-        let root = self.outer_pid();
-        // Whoever forks meanwhile is found in the next round.
-        for _ in 0..10 {
-            let all = processes();
-            let mut doomed = vec![root];
-            let mut index = 0;
-            while let Some(parent) = doomed.get(index) {
-                let children = all.iter().filter(|process| process.parent == *parent);
-                doomed.extend(children.map(|process| process.pid).collect::<Vec<_>>());
-                index += 1;
-            }
-            let in_session = all.iter().filter(|process| process.session == root);
-            doomed.extend(in_session.map(|process| process.pid));
-            doomed.retain(|pid| {
-                let alive = all.iter().find(|process| process.pid == *pid);
-                alive.is_some_and(|process| process.state != 'Z')
-            });
-            if doomed.is_empty() {
-                break;
-            }
-            for pid in doomed {
-                let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
-            }
-        }
+        let _ = self.child.kill();
+        marks::end(self.mark);
         let _ = self.child.wait();
     }
 
@@ -398,9 +386,10 @@ impl Running {
     fn fail(&self, what: &str) -> ! {
         let mut tree = String::new();
         let all = processes();
-        let mut relevant = vec![self.outer_pid()];
+        let mut relevant = marks::members(self.mark);
+        relevant.push(self.outer_pid());
         for process in &all {
-            if relevant.contains(&process.parent) || relevant.contains(&process.session) {
+            if relevant.contains(&process.parent) {
                 relevant.push(process.pid);
             }
         }
