@@ -1,8 +1,7 @@
 //! What is said of a command that cannot be executed (contract 2.5 to 2.7), with the real thing each time: as PID 1
 //! and as a wrapper, in text and in JSON. The words are the log's own business; here are the facts.
 
-use crate::shutdown::require_root;
-use harness::{Events, Init, require_namespaces};
+use harness::{Events, Init, require_namespaces, require_root};
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};

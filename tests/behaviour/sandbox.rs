@@ -1,8 +1,10 @@
 //! A pause process as the PID 1 of a sandbox, whose work enters from outside (contract 9, and 6 for it).
 
 use crate::pause::wait_until_paused;
-use crate::shutdown::{Stranger, enter, require_root, sleeps_with_a_timeout};
-use harness::{Events, Init, LIMIT, Running, eventually, program, require_namespaces};
+use crate::shutdown::{Stranger, enter, sleeps_with_a_timeout};
+use harness::{
+    Events, Init, LIMIT, Running, eventually, program, require_namespaces, require_root,
+};
 use std::path::PathBuf;
 use std::process::Command;
 

@@ -3,10 +3,12 @@
 //!
 //! These tests wait for real time, all of them side by side.
 
-use crate::shutdown::{enter, require_root, script, sleeps_with_a_timeout, wait_for};
+use crate::shutdown::{enter, script, sleeps_with_a_timeout, wait_for};
 use harness::pty::Start;
 use harness::terminal::BASH;
-use harness::{Events, Init, LIMIT, Output, ProcStatus, Running, eventually, require_namespaces};
+use harness::{
+    Events, Init, LIMIT, Output, ProcStatus, Running, eventually, require_namespaces, require_root,
+};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
