@@ -3,7 +3,7 @@
 //!
 //! These tests wait for real time, all of them side by side.
 
-use crate::shutdown::{enter, script, sleeps_with_a_timeout, wait_for};
+use crate::shutdown::{script, sleeps_with_a_timeout, wait_for};
 use harness::pty::Start;
 use harness::terminal::BASH;
 use harness::{
@@ -335,19 +335,4 @@ fn a_session_leader_with_a_terminal_gets_sighup() {
     let events = Events::of(&output);
     events.expect_none("killed");
     events.expect_none("survivor");
-}
-
-/// Contract 6.5, 9: those that entered are of the rest.
-#[test]
-fn a_stopped_visitor_gets_sigcont_behind_sigterm() {
-    if !require_namespaces() || !require_root() {
-        return;
-    }
-    let running = start(init(true).args(["-v", "-a", "-t20s"]), &["app", "main"]);
-    let mut visitor = enter(running.init_pid(), &["stop"]);
-    running.signal(TERM);
-    let output = running.wait();
-    output.expect_status(143);
-    Events::of(&output).expect_none("killed");
-    assert_eq!(visitor.rest(), "");
 }

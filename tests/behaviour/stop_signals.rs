@@ -266,13 +266,15 @@ fn the_two_signals_of_timeout_are_one_stop() {
     let Some(timeout) = program("timeout") else {
         panic!("timeout of coreutils");
     };
-    let output = Init::new()
+    // Its standard input stays open, or the main child would end by itself.
+    let running = Init::new()
         .binary(timeout)
         .arg("1")
         .arg(pidling())
         .args(["-v", "--log-format=json", "--stop-delay=2s"])
         .probe(["app", "main", "report", "exit:TERM:0"])
-        .run();
+        .spawn();
+    let output = running.wait();
     output.expect_status(124);
     let events = Events::of(&output);
     assert_eq!(events.only("stop_delayed").number("delay_ms"), 2000);

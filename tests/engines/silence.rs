@@ -13,7 +13,7 @@ const COMMANDS: &[(&str, i32)] = &[
     ("bash -c 'echo one two | tr a-z A-Z | sort | uniq -c'", 0),
     ("dash -c 'sleep 1000 & exit 0'", 0),
     ("bash -c 'sleep 1000 & disown; exit 0'", 0),
-    ("bash -ic 'sleep 0.1 & fg' 2>&1", 0),
+    ("bash -c 'set -m; sleep 0.1 & wait'", 0),
     ("(nohup sleep 1000 >/dev/null 2>&1 &)", 0),
     ("setsid --fork sleep 1000", 0),
     ("busybox ash -c 'yes | head -n 100000 | wc -l'", 0),
