@@ -4,6 +4,7 @@ use harness::{
     Init, LIMIT, Limit, ProcStatus, Running, children_of, emulator_lacks, eventually, is_32_bit,
     peer, pidling, require_namespaces, require_strace,
 };
+use libc::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use std::path::Path;
 
 /// The name the probe prints, as kill(1) has it.
@@ -228,7 +229,6 @@ fn a_rewritten_signal_is_forwarded_as_the_other() {
     if emulator_lacks(Limit::Signals) {
         return;
     }
-    use libc::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
     for rewrite in [
         "-rTERM:QUIT",
         "-rSIGTERM:SIGQUIT",

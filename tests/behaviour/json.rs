@@ -119,7 +119,8 @@ fn now() -> i64 {
 #[track_caller]
 fn read(output: &Output) -> Vec<Value> {
     let latest = now();
-    let mut earliest = latest - i64::try_from(output.elapsed.as_millis()).unwrap() - 1000;
+    let began = output.began.duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    let mut earliest = i64::try_from(began.as_millis()).unwrap();
     let log = output.stderr.split_inclusive(|byte| *byte == b'\n');
     let mut objects = Vec::new();
     for line in log {

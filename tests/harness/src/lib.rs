@@ -52,7 +52,7 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// How long anything may take before it counts as hung. The machine may be busy with other tests.
 pub const LIMIT: Duration = Duration::from_secs(30);
@@ -213,6 +213,11 @@ impl Init {
         self
     }
 
+    /// Has the log in JSON, for [`Output::events`]; `-v` is left to the test.
+    pub fn json(self) -> Self {
+        self.arg("--log-format=json")
+    }
+
     /// One more argument.
     pub fn arg(self, word: impl AsRef<OsStr>) -> Self {
         self.args([word])
@@ -368,13 +373,22 @@ impl Init {
             let _ = command.current_dir(directory);
         }
         let [input, output, error] = &mut self.streams;
+        let began = SystemTime::now();
         let child = command
             .stdin(input.take())
             .stdout(output.take())
             .stderr(error.take())
             .spawn()
             .unwrap();
-        Running::new(child, mark, words, self.binary, self.as_pid_1, self.limit)
+        Running::new(
+            child,
+            began,
+            mark,
+            words,
+            self.binary,
+            self.as_pid_1,
+            self.limit,
+        )
     }
 
     /// Runs it with standard input at its end, and waits until it ends by itself.

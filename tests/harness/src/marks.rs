@@ -14,6 +14,7 @@
     reason = "the standard library has no atexit(3) and no _exit(2)"
 )]
 
+use crate::proc_status::read;
 use crate::{ProcStatus, eventually};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{Signal, kill};
@@ -69,7 +70,7 @@ pub fn at_end(function: fn()) {
 
 /// The mark of a process; `None` when it is gone.
 fn mark_of(pid: i32) -> Option<u64> {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/limits")).ok()?;
+    let text = read(&format!("/proc/{pid}/limits"))?;
     let line = text
         .lines()
         .find_map(|line| line.strip_prefix("Max file locks"))?;

@@ -2,10 +2,12 @@
 
 use super::{Event, Events, LIMIT, Output, ProcStatus, children_of, eventually, probe, processes};
 use crate::marks;
+use crate::output::events;
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
+use serde_json::Value;
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::{Read, Write};
@@ -14,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// What a pipe has brought so far.
 struct Captured {
@@ -132,6 +134,8 @@ fn executes(pid: i32, file: &Path) -> Option<bool> {
 pub struct Running {
     /// The init, or the program that made its namespace and waits for it.
     child: Child,
+    /// Before it was started.
+    began: SystemTime,
     /// Carried by all that it starts.
     mark: u64,
     command: Vec<OsString>,
@@ -148,6 +152,7 @@ pub struct Running {
 impl Running {
     pub(crate) fn new(
         mut child: Child,
+        began: SystemTime,
         mark: u64,
         command: Vec<OsString>,
         binary: PathBuf,
@@ -159,6 +164,7 @@ impl Running {
             stdout: Reader::new(child.stdout.take()),
             stderr: Reader::new(child.stderr.take()),
             child,
+            began,
             mark,
             command,
             // As it shows in /proc: links resolved.
@@ -284,6 +290,24 @@ impl Running {
         String::from_utf8_lossy(&self.stderr.bytes()).into_owned()
     }
 
+    /// Waits for the next event of this name, which a log in JSON tells on standard error, and returns its fields.
+    #[track_caller]
+    pub fn wait_event(&mut self, name: &str) -> Value {
+        loop {
+            let line = self.wait_stderr_line("{");
+            if let Ok(event) = serde_json::from_str::<Value>(&line)
+                && event["event"] == name
+            {
+                return event;
+            }
+        }
+    }
+
+    /// The events so far, from a log in JSON.
+    pub fn events_so_far(&self) -> Vec<Value> {
+        events(&self.stderr_so_far())
+    }
+
     /// Writes a line to standard input.
     #[track_caller]
     pub fn send_line(&mut self, line: &str) {
@@ -369,6 +393,7 @@ impl Running {
             status,
             stdout: self.stdout.finish(),
             stderr: self.stderr.finish(),
+            began: self.began,
             elapsed,
         }
     }
