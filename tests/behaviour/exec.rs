@@ -1,6 +1,6 @@
 //! Finding and executing the command as execvp(3) does (contract 2.5, 2.6).
 
-use harness::{Init, Limit, emulator_lacks};
+use harness::{Events, Init, Limit, emulator_lacks};
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;

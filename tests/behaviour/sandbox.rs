@@ -17,7 +17,7 @@ const TERM: i32 = libc::SIGTERM;
 fn start(init: Init) -> Running {
     let init = init.as_pid_1().args(["--pause", "-v", "--log-format=json"]);
     let running = init.spawn();
-    let _ = running.wait_event("paused");
+    let _ = running.until_event("paused");
     running
 }
 
@@ -152,7 +152,7 @@ fn the_stop_delay_holds_the_end_of_a_pause_back() {
 
     let mut running = start(Init::new().arg("--stop-delay=1h"));
     running.signal(TERM);
-    let _ = running.wait_event("stop_delayed");
+    let _ = running.until_event("stop_delayed");
     // A second signal once it is another stop. It may have ended when a further one comes.
     let init = Pid::from_raw(running.init_pid());
     assert!(eventually(LIMIT, || {
@@ -216,7 +216,7 @@ fn a_pause_keeps_no_descriptor_beyond_standard_error() {
         let init = Init::new().launch(options);
         let init = if as_pid_1 { init.as_pid_1() } else { init };
         let mut running = init.args(["-P", "-v", "--log-format=json"]).spawn();
-        let _ = running.wait_event("paused");
+        let _ = running.until_event("paused");
         assert_eq!(descriptors(running.init_pid()), [0, 1, 2]);
         running.close_stdin();
         running.signal(TERM);
@@ -247,7 +247,7 @@ fn the_current_directory_of_a_pause_is_the_root() {
         let init = Init::new().directory(place.path());
         let init = if as_pid_1 { init.as_pid_1() } else { init };
         let running = init.args(["-P", "-v", "--log-format=json"]).spawn();
-        let _ = running.wait_event("paused");
+        let _ = running.until_event("paused");
         let cwd = std::fs::read_link(format!("/proc/{}/cwd", running.init_pid()));
         assert_eq!(cwd.expect("a live process"), PathBuf::from("/"));
         running.signal(TERM);
@@ -305,7 +305,7 @@ fn a_pause_closes_what_it_inherited_without_close_range_too() {
             .traced(["-o", "/dev/null", &inject])
             .args(["-P", "-v", "--log-format=json"])
             .spawn();
-        let _ = running.wait_event("paused");
+        let _ = running.until_event("paused");
         assert_eq!(descriptors(running.init_pid()), [0, 1, 2], "{error}");
         running.signal(TERM);
         running.wait().expect_status(0);

@@ -77,8 +77,8 @@ fn a_main_child_that_ignores_its_stop_signal_is_named_after_eight_seconds() {
         })
         .collect();
     for (running, (_, disposition, state, level)) in started {
-        let line = running.wait_event("slow_stop");
-        let events = running.events_so_far();
+        let line = running.until_event("slow_stop");
+        let events = running.log_so_far();
         expect_after_forwarding(&events, "slow_stop", 8000..9500);
         assert_eq!(
             (
@@ -152,12 +152,12 @@ fn a_slow_stop_is_counted_from_when_the_signal_was_forwarded() {
     // Outside of a shutdown idle means asleep.
     assert!(!sleeps_with_a_timeout(&running));
     running.signal(TERM);
-    let line = running.wait_event("slow_stop");
+    let line = running.until_event("slow_stop");
     assert_eq!(
         (line.text("signal"), line.text("disposition")),
         ("SIGUSR1", "ignores")
     );
-    let events = running.events_so_far();
+    let events = running.log_so_far();
     expect_after_forwarding(&events, "slow_stop", 8000..9500);
     let held = line.after(events.only("stop_delayed"));
     assert!(held >= 8990, "{events}");
@@ -177,7 +177,7 @@ fn a_slow_stop_is_told_under_a_ladder_too() {
     );
     running.signal(TERM);
     running.signal(libc::SIGHUP);
-    let line = running.wait_event("slow_stop");
+    let line = running.until_event("slow_stop");
     assert_eq!(
         (line.text("signal"), line.text("level")),
         ("SIGTERM", "warning")

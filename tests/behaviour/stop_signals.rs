@@ -50,7 +50,7 @@ fn deliver(running: &mut Running, signal: i32) {
 #[track_caller]
 fn expect_no_shutdown(running: &Running) {
     assert!(!sleeps_with_a_timeout(running), "there is a deadline");
-    running.events_so_far().expect_none("shutdown_began");
+    running.log_so_far().expect_none("shutdown_began");
 }
 
 /// Contract 6.1.
@@ -182,12 +182,12 @@ fn a_stop_signal_that_is_dropped_begins_nothing() {
     }
     let running = start(init().args(["-v", "-rTERM:0", "-t1s", "--stop-delay=500ms"]));
     running.signal(TERM);
-    let dropped = running.wait_event("signal_dropped");
+    let dropped = running.until_event("signal_dropped");
     assert_eq!(dropped.text("reason"), "rewritten to 0");
     expect_no_shutdown(&running);
     // The other one still does.
     running.signal(INT);
-    let _ = running.wait_event("stop_delayed");
+    let _ = running.until_event("stop_delayed");
     let events = end(running);
     assert_eq!(events.only("shutdown_began").text("signal"), "SIGINT");
 }
@@ -206,7 +206,7 @@ fn a_stop_signal_that_was_ignored_on_entry_is_forwarded_and_begins_nothing() {
     deliver(&mut running, INT);
     expect_no_shutdown(&running);
     running.signal(TERM);
-    let _ = running.wait_event("stop_delayed");
+    let _ = running.until_event("stop_delayed");
     let events = end(running);
     assert_eq!(events.only("shutdown_began").text("signal"), "SIGTERM");
 }
@@ -230,7 +230,7 @@ fn control_c_does_not_stop_what_a_script_has_put_into_the_background() {
     let inner = nix::unistd::Pid::from_raw(inner.pid);
     nix::sys::signal::kill(inner, Signal::SIGINT).expect("the inner init lives");
     let _ = running.wait_line("main got SIGINT");
-    running.events_so_far().expect_none("shutdown_began");
+    running.log_so_far().expect_none("shutdown_began");
     running.close_stdin();
     let output = running.wait();
     output.expect_status(0);
@@ -300,16 +300,16 @@ fn a_second_stop_signal_ends_the_delay_once_it_is_another_one() {
     for second in [TERM, INT, WINCH] {
         let mut running = start(init().args(["--stop-signal=WINCH", "--stop-delay=1h"]));
         running.signal(TERM);
-        let held = running.wait_event("stop_delayed");
+        let held = running.until_event("stop_delayed");
         let hurried = eventually(LIMIT, || {
             running.signal(second);
-            let events = running.events_so_far();
+            let events = running.log_so_far();
             events
                 .iter()
                 .any(|event| event.name() == "signal_forwarded")
         });
-        assert!(hurried, "{}", running.events_so_far());
-        let first = running.wait_event("signal_forwarded");
+        assert!(hurried, "{}", running.log_so_far());
+        let first = running.until_event("signal_forwarded");
         assert_eq!(
             first.text("signal"),
             "SIGTERM",
@@ -500,9 +500,9 @@ fn a_group_wide_stop_signal_other_than_sigterm_spares_nobody() {
 fn end_quietly(running: &mut Running) -> Events {
     running.close_stdin();
     assert_eq!(running.wait_status().code(), Some(0));
-    let mut events = running.events_so_far();
+    let mut events = running.log_so_far();
     let came = eventually(Duration::from_secs(5), || {
-        events = running.events_so_far();
+        events = running.log_so_far();
         events.names().last() == Some(&"exit")
     });
     assert!(came, "{events}");

@@ -242,11 +242,11 @@ fn a_server_with_a_signal_of_its_own_is_held_back_and_drains() {
         let running = proxy.start(Init::new().args(options));
         let slow = proxy.request();
         running.signal(signal);
-        let held = running.wait_event("stop_delayed");
+        let held = running.until_event("stop_delayed");
         assert_eq!((held.text("signal"), held.number("delay_ms")), (name, 1000));
         // Load balancers still send some.
         proxy.request().answer();
-        let forwarded = running.wait_event("signal_forwarded");
+        let forwarded = running.until_event("signal_forwarded");
         assert_eq!(forwarded.text("signal"), name);
         slow.answer();
         let (events, output) = ended(running, 0);
@@ -294,7 +294,7 @@ fn without_the_option_a_servers_own_signal_begins_nothing() {
         let running = proxy.start(Init::new().args(["-t20s", "--stop-delay=1s"]));
         let slow = proxy.request();
         running.signal(signal);
-        assert_eq!(running.wait_event("signal_forwarded").text("signal"), name);
+        assert_eq!(running.until_event("signal_forwarded").text("signal"), name);
         slow.answer();
         let (events, _) = ended(running, 0);
         for event in ["shutdown_began", "stop_delayed", "shutdown_took", "killed"] {
@@ -452,8 +452,8 @@ fn a_dump_of_the_stacks_that_was_asked_for_is_no_stop() {
     assert!(eventually(LIMIT, || running
         .stderr_so_far()
         .contains("in where_it_hangs")));
-    running.events_so_far().expect_none("shutdown_began");
-    running.events_so_far().expect_none("stop_delayed");
+    running.log_so_far().expect_none("shutdown_began");
+    running.log_so_far().expect_none("stop_delayed");
     // It goes on: it ends at the deadline of a real stop, and not before.
     running.signal(libc::SIGTERM);
     let (events, output) = ended(running, 137);

@@ -251,12 +251,12 @@ impl Running {
 
     /// Waits until the log has an event of this name, and returns the first; the log is in the format `json`.
     #[track_caller]
-    pub fn wait_event(&self, name: &str) -> Event {
+    pub fn until_event(&self, name: &str) -> Event {
         let mut found = None;
         let came = eventually(self.limit, || {
             // Asked first: what comes before the end is read then.
             let has_ended = self.has_closed_stderr();
-            let events = self.events_so_far();
+            let events = self.log_so_far();
             found = events.named(name).first().map(|event| (*event).clone());
             found.is_some() || has_ended
         });
@@ -268,7 +268,7 @@ impl Running {
 
     /// The log so far, in the format `json`.
     #[track_caller]
-    pub fn events_so_far(&self) -> Events {
+    pub fn log_so_far(&self) -> Events {
         Events::in_text(&self.stderr_so_far())
     }
 
