@@ -19,6 +19,8 @@
 
 harness::subject!();
 
+/// The promise of the deadline (contract 6.3, 6.5).
+mod deadline;
 /// Descriptors of the main child.
 mod descriptors;
 /// The name dumb-init, and --setsid.
@@ -51,6 +53,8 @@ mod names;
 mod options;
 /// The pause process.
 mod pause;
+/// Not a test: the init in a namespace, and what is left there.
+mod placed;
 /// The readers and the log, over any input.
 mod properties;
 /// Zombies, and the cost of doing nothing.

@@ -8,6 +8,7 @@
     reason = "a probe that panics fails its test, as it should"
 )]
 
+mod crowd;
 mod launch;
 mod raw;
 mod report;
@@ -29,6 +30,8 @@ type Subcommand = fn(&[OsString]) -> Result<u8>;
 const SUBCOMMANDS: &[(&str, Subcommand)] = &[
     ("app", shutdown::app),
     ("argv", argv),
+    ("census", crowd::census),
+    ("chain", crowd::chain),
     ("drain", drain),
     ("env", env),
     ("exit", exit),
@@ -37,10 +40,14 @@ const SUBCOMMANDS: &[(&str, Subcommand)] = &[
     ("kill-self", kill_self),
     ("launch", launch::run),
     ("orphans", orphans),
+    ("reborn", crowd::reborn),
     ("report", report::run),
     ("send", send),
+    ("slay", crowd::slay),
     ("status", status),
     ("terminal", terminal::run),
+    ("tree", crowd::tree),
+    ("zombies", crowd::zombies),
 ];
 
 fn main() -> Result<()> {

@@ -33,7 +33,7 @@ pub mod terminal;
 
 pub use log_text::{expect_log, time_in, without_times};
 pub use output::Output;
-pub use proc_status::{ProcStatus, Process, children_of, processes};
+pub use proc_status::{ProcStatus, Process, children_of, descendants_of, processes};
 pub use requirements::{peer, program, require, require_namespaces, require_strace};
 pub use running::Running;
 pub use source::system_calls;

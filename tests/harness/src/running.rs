@@ -1,6 +1,6 @@
 //! An init that runs.
 
-use super::{LIMIT, Output, ProcStatus, children_of, eventually, probe, processes};
+use super::{LIMIT, Output, ProcStatus, children_of, descendants_of, eventually, probe, processes};
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
@@ -176,8 +176,7 @@ impl Running {
         let mut pid = None;
         let found = eventually(self.limit, || {
             let candidates = if self.as_pid_1 {
-                let children = children_of(self.outer_pid());
-                children.iter().map(|process| process.pid).collect()
+                descendants_of(self.outer_pid())
             } else {
                 vec![self.outer_pid()]
             };
