@@ -333,7 +333,10 @@ fn time_beyond_the_deadline(place: Place, form: &str, count: &str) -> Duration {
     let took = began.elapsed();
     let output = running.wait();
     output.expect_status(137);
-    expect_nobody_left(place, &output);
+    // More than 1,000 dead may be left (contract 4.4), but nobody alive.
+    let stdout = output.stdout();
+    let alive = |line: &&str| line.starts_with("left ") && !line.ends_with(" Z");
+    assert_eq!(stdout.lines().filter(alive).count(), 0, "{output}");
     took.saturating_sub(Duration::from_secs(1))
 }
 

@@ -51,6 +51,8 @@ mod mask;
 mod names;
 /// Options on the command line and in variables.
 mod options;
+/// Signals whose sender looks like the init (contract 3.5).
+mod own_signals;
 /// The pause process.
 mod pause;
 /// Not a test: the init in a namespace, and what is left there.
@@ -67,3 +69,5 @@ mod seccomp;
 mod shutdown;
 /// The terminal's foreground and its keys.
 mod terminal;
+/// Calls that could wait for somebody (contract 1.7, 6.3, 8.4).
+mod waiting;

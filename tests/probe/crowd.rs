@@ -1,4 +1,4 @@
-//! Processes that are hard to end, and those who count what is left of them.
+//! Processes that are hard to end, those who count what is left of them, and those who hold others up.
 //!
 //! - `census PROGRAM ARGUMENT...`: runs the program, waits for it and for no other child, says `left NAME STATE` for
 //!   each process of its PID namespace that is left, then `counted`, and exits with the program's status.
@@ -9,6 +9,8 @@
 //! - `zombies N STATUS`: leaves N dead children and exits with the status.
 //! - `reborn PID`: makes a process with this number as soon as it is free, the leader of its group, which says
 //!   `reborn ready PID`; says `reborn alive` or `reborn gone` at the end of standard input.
+//! - `hold-exec FILE`: says `ready PID`; whoever executes the file waits until standard input ends.
+//! - `hold-pipe`: says `ready PID`; whoever writes to the pipe that is its standard error waits until it is killed.
 
 use crate::{number, raw, say, say_ready, signals};
 use anyhow::{Context, Result, bail};
@@ -16,6 +18,7 @@ use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
 use nix::unistd::Pid;
 use std::ffi::{CString, OsString};
 use std::io::Read;
+use std::os::fd::AsRawFd;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -207,4 +210,20 @@ pub(crate) fn send_from_nested_namespace(signal: i32) -> Result<()> {
             signals::name(signal)
         ),
     }
+}
+
+pub(crate) fn hold_exec(arguments: &[OsString]) -> Result<u8> {
+    let file = arguments.first().context("hold-exec: no file")?;
+    let held = raw::hold_execution(&CString::new(file.as_encoded_bytes())?)?;
+    say_ready()?;
+    let _ = std::io::stdin().read_to_end(&mut Vec::new())?;
+    drop(held);
+    Ok(0)
+}
+
+pub(crate) fn hold_pipe(_: &[OsString]) -> Result<u8> {
+    let (idle, _peer) = std::os::unix::net::UnixStream::pair()?;
+    say_ready()?;
+    raw::splice(idle.as_raw_fd(), libc::STDERR_FILENO)?;
+    Ok(0)
 }

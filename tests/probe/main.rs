@@ -36,6 +36,8 @@ const SUBCOMMANDS: &[(&str, Subcommand)] = &[
     ("env", env),
     ("exit", exit),
     ("fds", fds),
+    ("hold-exec", crowd::hold_exec),
+    ("hold-pipe", crowd::hold_pipe),
     ("ignore", ignore),
     ("kill-self", kill_self),
     ("launch", launch::run),

@@ -7,9 +7,10 @@
 
 #![expect(unsafe_code, reason = "no safe library offers signals above 31")]
 
+use std::ffi::CStr;
 use std::io;
 use std::mem::size_of;
-use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::ptr::null_mut;
 
 /// What a signal does when it is delivered.
@@ -195,6 +196,47 @@ pub(crate) fn exit_thread() -> ! {
     // SAFETY: the thread's stack stays mapped, and nothing on it is borrowed by another thread.
     let _ = unsafe { libc::syscall(libc::SYS_exit, 0) };
     std::process::abort();
+}
+
+/// Has SIGIO sent to a process whenever the open file lets something be done, fcntl(2).
+pub(crate) fn make_asynchronous(descriptor: i32, owner: i32) -> io::Result<()> {
+    // SAFETY: numbers and no memory.
+    let owned = unsafe { libc::fcntl(descriptor, libc::F_SETOWN, owner) };
+    let _ = check(owned.into())?;
+    // SAFETY: numbers and no memory.
+    let flags = unsafe { libc::fcntl(descriptor, libc::F_GETFL) };
+    let _ = check(flags.into())?;
+    // SAFETY: numbers and no memory.
+    let set = unsafe { libc::fcntl(descriptor, libc::F_SETFL, flags | libc::O_ASYNC) };
+    check(set.into()).map(drop)
+}
+
+/// splice(2) of up to 4,096 bytes.
+pub(crate) fn splice(from: i32, to: i32) -> io::Result<()> {
+    // SAFETY: without offsets the kernel touches no memory of this process.
+    let moved = unsafe { libc::splice(from, null_mut(), to, null_mut(), 4096, 0) };
+    check(moved as libc::c_long).map(drop)
+}
+
+/// Holds up whoever executes the file, until the descriptor is closed, fanotify(7).
+pub(crate) fn hold_execution(file: &CStr) -> io::Result<OwnedFd> {
+    // SAFETY: numbers and no memory.
+    let group = unsafe { libc::fanotify_init(libc::FAN_CLASS_CONTENT | libc::FAN_CLOEXEC, 0) };
+    let _ = check(group.into())?;
+    // SAFETY: the kernel has just opened this descriptor, and nobody else knows of it.
+    let group = unsafe { OwnedFd::from_raw_fd(group) };
+    // SAFETY: the kernel reads the path, which lives until the call is over.
+    let marked = unsafe {
+        libc::fanotify_mark(
+            group.as_raw_fd(),
+            libc::FAN_MARK_ADD,
+            libc::FAN_OPEN_EXEC_PERM,
+            libc::AT_FDCWD,
+            file.as_ptr(),
+        )
+    };
+    let _ = check(marked.into())?;
+    Ok(group)
 }
 
 /// Leaves behind a process without a parent that exits at once.

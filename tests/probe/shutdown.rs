@@ -4,6 +4,7 @@
 //! - `ignore:SIGNAL`, `block:SIGNAL`, `catch:SIGNAL`: what the signal meets; all others have their default.
 //! - `name:BYTES`: its name in `/proc`; `session`, `group`: becomes the leader of one.
 //! - `root`: becomes the superuser altogether, where the file is set-user-ID.
+//! - `async`: has SIGIO sent to its parent whenever something can be done with standard error.
 //! - `leave`: leaves its process group for another one, in which nobody else is.
 //! - `leaderless`: its first thread ends, and another one carries on.
 //! - `nested:SIGNAL`: once all signals are blocked, process 1 of a PID namespace below sends the signal to the process
@@ -109,6 +110,7 @@ fn carry_out(step: &[u8], role: &mut Role) -> Result<()> {
             nix::unistd::setresuid(user, user, user)?;
             nix::unistd::setresgid(group, group, group)?;
         }
+        b"async" => raw::make_asynchronous(libc::STDERR_FILENO, nix::unistd::getppid().as_raw())?,
         b"leave" => crowd::leave_group()?,
         b"leaderless" => role.is_leaderless = true,
         b"nested" => role.nested = Some(signal()?),
