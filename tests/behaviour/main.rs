@@ -31,6 +31,8 @@ mod environment;
 mod exec;
 /// The status that the init ends with.
 mod exit_status;
+/// Shutdowns in which one system call fails once (contract 4.5, 6.3).
+mod fault_matrix;
 /// System calls that fail.
 mod faults;
 /// Signals on their way to the main child.

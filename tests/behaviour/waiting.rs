@@ -12,6 +12,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -212,40 +213,38 @@ fn a_pipe_that_somebody_holds_saves_nobody_from_the_deadline() {
     }
 }
 
-/// A terminal to which poll(2) lets write, but which takes only a few bytes more; its two ends.
+/// A terminal to which poll(2) lets write, but which takes only a part of a long line; its two ends.
 fn nearly_full_terminal() -> (OwnedFd, OwnedFd) {
-    const ROOM: usize = 20;
-    let open = || {
-        let pty = nix::pty::openpty(None, None).unwrap();
-        let mut mode = nix::sys::termios::tcgetattr(&pty.slave).unwrap();
-        nix::sys::termios::cfmakeraw(&mut mode);
-        nix::sys::termios::tcsetattr(&pty.slave, nix::sys::termios::SetArg::TCSANOW, &mode)
-            .unwrap();
-        let _ = fcntl(&pty.slave, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).unwrap();
-        (pty.master, pty.slave)
-    };
-    let takes = |slave: &OwnedFd| {
-        let mut descriptors = [PollFd::new(slave.as_fd(), PollFlags::POLLOUT)];
+    let pty = nix::pty::openpty(None, None).unwrap();
+    let mut mode = nix::sys::termios::tcgetattr(&pty.slave).unwrap();
+    nix::sys::termios::cfmakeraw(&mut mode);
+    nix::sys::termios::tcsetattr(&pty.slave, nix::sys::termios::SetArg::TCSANOW, &mode).unwrap();
+    let flags = |flags| fcntl(&pty.slave, FcntlArg::F_SETFL(flags)).unwrap();
+    let _ = flags(OFlag::O_NONBLOCK);
+    let mut filler = File::from(pty.slave.try_clone().unwrap());
+    let takes = || {
+        let mut descriptors = [PollFd::new(pty.slave.as_fd(), PollFlags::POLLOUT)];
         poll(&mut descriptors, PollTimeout::ZERO).unwrap() == 1
     };
-    let (_master, slave) = open();
-    let mut filler = File::from(slave.try_clone().unwrap());
-    let mut capacity = 0;
     // The kernel passes on in the background what the other end has room for.
-    while eventually(Duration::from_millis(300), || takes(&slave)) {
-        capacity += filler.write(b".").unwrap_or(0);
+    while eventually(Duration::from_millis(300), takes) {
+        let _ = filler.write(&[b'.'; 64]);
     }
-    let (master, slave) = open();
-    let mut filler = File::from(slave.try_clone().unwrap());
-    let mut left = capacity - ROOM;
-    while left > 0 {
-        assert!(eventually(LIMIT, || takes(&slave)));
-        left -= filler.write(b".").unwrap_or(0);
+    // It gives room back in pieces that are larger than this, and smaller than the line.
+    let mut master = File::from(pty.master.try_clone().unwrap());
+    while !takes() {
+        let _ = master.read(&mut [0; 64]).unwrap();
     }
-    assert!(eventually(LIMIT, || takes(&slave)));
     // It shares the open file with whoever inherits it.
-    let _ = fcntl(&slave, FcntlArg::F_SETFL(OFlag::empty())).unwrap();
-    (master, slave)
+    let _ = flags(OFlag::empty());
+    (pty.master, pty.slave)
+}
+
+/// The same file under a name that makes a line of more than 800 bytes.
+fn long_name(file: &Path) -> PathBuf {
+    let directory = file.parent().unwrap().to_str().unwrap();
+    let name = file.file_name().unwrap().to_str().unwrap();
+    PathBuf::from(format!("{directory}{}/{name}", "/.".repeat(400)))
 }
 
 /// Contract 8.4. The terminal is another user's, so that it may not be opened anew.
@@ -266,7 +265,7 @@ fn a_nearly_full_terminal_of_another_user_holds_nobody_up() {
             .directory("/")
             .stderr(slave)
             .args(["-v", "-t", GRACE, "--"])
-            .arg(&app)
+            .arg(long_name(&app))
             .args(["app", "main", "ignore:TERM"])
             .spawn();
         let _ = running.wait_line("main ready ");
@@ -281,8 +280,9 @@ fn a_line_that_a_terminal_cut_is_not_carried_on_by_the_next() {
     let mut master = File::from(master);
     let mut running = Init::new()
         .stderr(slave.try_clone().unwrap())
-        .args(["-v", "--log-format=json"])
-        .probe(["report", "--count", "2"])
+        .args(["-v", "--log-format=json", "--"])
+        .arg(long_name(probe()))
+        .args(["report", "--count", "2"])
         .spawn();
     let _ = running.wait_line("ready ");
     assert!(eventually(LIMIT, || running.init_status().state() == 'S'));
@@ -302,10 +302,16 @@ fn a_line_that_a_terminal_cut_is_not_carried_on_by_the_next() {
     }
     running.wait().expect_status(0);
     let said = reading.join().unwrap();
-    let said = said.trim_start_matches('.');
-    let objects = said
-        .lines()
-        .filter(|line| serde_json::from_str::<serde_json::Value>(line).is_ok());
-    // Two signals, the main child's end and the exit; `started` was cut, or dropped, before.
-    assert_eq!(objects.count(), 4, "{said}");
+    let lines: Vec<&str> = said.trim_start_matches('.').lines().collect();
+    let is_whole = |line: &&&str| serde_json::from_str::<serde_json::Value>(line).is_ok();
+    // `started` was cut; two signals, the main child's end and the exit follow.
+    assert_eq!(
+        (lines.len(), lines.iter().filter(is_whole).count()),
+        (5, 4),
+        "{lines:#?}"
+    );
+    assert!(
+        lines[0].starts_with("{\"time\":") && !is_whole(&&lines[0]),
+        "{lines:#?}"
+    );
 }
