@@ -364,15 +364,14 @@ fn a_directory_that_cannot_be_reached_is_passed_over() {
         }
     }
     // EACCES is remembered over it.
-    check_failure(
-        refusing(gone.to_str().unwrap(), "ESTALE", &trace).env(
-            "PATH",
-            [place.path("refused"), place.path("gone")].join(":"),
-        ),
-        "command",
-        126,
-        EACCES,
-    );
+    let path = [place.path("refused"), place.path("gone")].join(":");
+    let output = refusing(gone.to_str().unwrap(), "ESTALE", &trace)
+        .env("PATH", path)
+        .args(["--log-format=json", "--", "command"])
+        .run();
+    output.expect_status(126);
+    let object: serde_json::Value = serde_json::from_str(&output.stderr()).unwrap();
+    assert_eq!(object["error"], "EACCES", "{output}");
 }
 
 /// Contract 2.6: execve(2), and what the file systems below it return. A number says nothing at 3 a.m.

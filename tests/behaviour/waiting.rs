@@ -121,8 +121,8 @@ fn a_fifo_in_the_place_of_a_cgroup_file_holds_nobody_up() {
     let counts = r#"paths=$(cut -d : -f 3 /proc/self/cgroup | sort -u) &&
         mount -t tmpfs none /sys/fs/cgroup &&
         for path in $paths; do
-            mkdir -p /sys/fs/cgroup/memory$path &&
-            mkfifo /sys/fs/cgroup/memory$path/memory.oom_control /sys/fs/cgroup$path/memory.events || exit 1
+            mkdir -p /sys/fs/cgroup/memory$path /sys/fs/cgroup$path &&
+            mkfifo /sys/fs/cgroup/memory$path/memory.oom_control /sys/fs/cgroup$path/memory.events || break
         done"#;
     let counts_at_root = r"mount -t tmpfs none /sys/fs/cgroup && mkdir /sys/fs/cgroup/memory &&
         mkfifo /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control";
