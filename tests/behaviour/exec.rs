@@ -1,6 +1,6 @@
 //! Finding and executing the command as execvp(3) does (contract 2.5, 2.6).
 
-use harness::{Events, Init, Limit, emulator_lacks};
+use harness::{Events, Init, LIMIT, Limit, emulator_lacks, eventually, require_strace};
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -339,4 +339,114 @@ fn the_command_may_be_the_init_itself() {
         .arg("--version")
         .run()
         .expect_status(0);
+}
+
+/// An init for which execve(2) of this file fails with this error.
+fn refusing(file: &str, error: &str, trace: &Path) -> Init {
+    let inject = format!("inject=execve:error={error}");
+    Init::new()
+        .traced(["-f", "-e", "trace=execve", "-P", file, "-e", &inject, "-o"])
+        .traced([trace])
+}
+
+/// Fails unless strace has made something fail; it writes after what it watches has ended.
+#[track_caller]
+fn expect_injected(trace: &Path) {
+    let has_failed = || {
+        fs::read_to_string(trace)
+            .unwrap_or_default()
+            .contains("(INJECTED)")
+    };
+    assert!(eventually(LIMIT, has_failed), "nothing was made to fail");
+}
+
+/// Contract 2.5: a directory on a file server that is gone.
+#[test]
+fn a_directory_that_cannot_be_reached_is_passed_over() {
+    if !require_strace() {
+        return;
+    }
+    let place = Place::new();
+    let gone = place.file("gone/command", "#!/bin/sh\nexit 4\n", 0o755);
+    let _ = place.file("there/command", "#!/bin/sh\nexit 5\n", 0o755);
+    let _ = place.file("refused/command", "#!/bin/sh\nexit 6\n", 0o644);
+    let trace = place.0.join("trace");
+    for error in [
+        "ESTALE",
+        "ENODEV",
+        "ETIMEDOUT",
+        "ENOENT",
+        "ENOTDIR",
+        "EACCES",
+    ] {
+        for (path, status) in [("gone:there", 5), ("gone:refused:there", 5)] {
+            let path: Vec<String> = path.split(':').map(|name| place.path(name)).collect();
+            refusing(gone.to_str().unwrap(), error, &trace)
+                .env("PATH", path.join(":"))
+                .arg("command")
+                .run()
+                .expect(status, "", "");
+            expect_injected(&trace);
+        }
+    }
+    // EACCES is remembered over it.
+    let path = [place.path("refused"), place.path("gone")].join(":");
+    let output = refusing(gone.to_str().unwrap(), "ESTALE", &trace)
+        .env("PATH", path)
+        .args(["--log-format=json", "--", "command"])
+        .run();
+    output.expect_status(126);
+    let object: serde_json::Value = serde_json::from_str(&output.stderr()).unwrap();
+    assert_eq!(object["error"], "EACCES", "{output}");
+}
+
+/// Contract 2.6: execve(2), and what the file systems below it return. A number says nothing at 3 a.m.
+#[test]
+fn every_error_of_execve_has_a_name() {
+    if !require_strace() {
+        return;
+    }
+    let place = Place::new();
+    let file = place.file("command", "#!/bin/sh\nexit 4\n", 0o755);
+    let file = file.to_str().unwrap();
+    let trace = place.0.join("trace");
+    for error in [
+        "E2BIG",
+        "EACCES",
+        "EAGAIN",
+        "EFAULT",
+        "EINVAL",
+        "EIO",
+        "EISDIR",
+        "ELIBBAD",
+        "ELOOP",
+        "EMFILE",
+        "ENAMETOOLONG",
+        "ENFILE",
+        "ENODEV",
+        "ENOENT",
+        "ENOMEM",
+        "ENOSPC",
+        "ENOSYS",
+        "ENOTCONN",
+        "ENOTDIR",
+        "EPERM",
+        "ESTALE",
+        "ETIMEDOUT",
+        "ETXTBSY",
+    ] {
+        let output = refusing(file, error, &trace)
+            .args(["--log-format=json", "--", file])
+            .run();
+        expect_injected(&trace);
+        let status = if matches!(error, "ENOENT" | "ENOTDIR") {
+            127
+        } else {
+            126
+        };
+        output.expect_status(status);
+        let stderr = output.stderr();
+        let object: serde_json::Value = serde_json::from_str(&stderr).unwrap();
+        assert_eq!(object["error"], error, "{output}");
+    }
 }

@@ -19,6 +19,8 @@
 
 harness::subject!();
 
+/// The promise of the deadline (contract 6.3, 6.5).
+mod deadline;
 /// What is said of deaths and of who is left behind (contract 7.1 to 7.4).
 mod deaths;
 /// Descriptors of the main child.
@@ -33,6 +35,8 @@ mod exec;
 mod exec_failure;
 /// The status that the init ends with.
 mod exit_status;
+/// Shutdowns in which one system call fails once (contract 4.5, 6.3).
+mod fault_matrix;
 /// System calls that fail.
 mod faults;
 /// Signals on their way to the main child.
@@ -55,10 +59,14 @@ mod mask;
 mod names;
 /// Options on the command line and in variables.
 mod options;
+/// Signals whose sender looks like the init (contract 3.5).
+mod own_signals;
 /// The pause process.
 mod pause;
 /// Variables that name the init's process (contract 2.4).
 mod pid_variables;
+/// Not a test: the init in a namespace, and what is left there.
+mod placed;
 /// The readers and the log, over any input.
 mod properties;
 /// Zombies, and the cost of doing nothing.
@@ -77,3 +85,5 @@ mod slow_stop;
 mod stop_signals;
 /// The terminal's foreground and its keys.
 mod terminal;
+/// Calls that could wait for somebody (contract 1.7, 6.3, 8.4).
+mod waiting;

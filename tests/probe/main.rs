@@ -8,6 +8,7 @@
     reason = "a probe that panics fails its test, as it should"
 )]
 
+mod crowd;
 mod launch;
 mod raw;
 mod report;
@@ -30,19 +31,27 @@ type Subcommand = fn(&[OsString]) -> Result<u8>;
 const SUBCOMMANDS: &[(&str, Subcommand)] = &[
     ("app", shutdown::app),
     ("argv", argv),
+    ("census", crowd::census),
+    ("chain", crowd::chain),
     ("daemonize", daemonize),
     ("drain", drain),
     ("env", env),
     ("exit", exit),
     ("fds", fds),
+    ("hold-exec", crowd::hold_exec),
+    ("hold-pipe", crowd::hold_pipe),
     ("ignore", ignore),
     ("kill-self", kill_self),
     ("launch", launch::run),
     ("orphans", orphans),
+    ("reborn", crowd::reborn),
     ("report", report::run),
     ("send", send),
+    ("slay", crowd::slay),
     ("status", status),
     ("terminal", terminal::run),
+    ("tree", crowd::tree),
+    ("zombies", crowd::zombies),
 ];
 
 fn main() -> Result<()> {

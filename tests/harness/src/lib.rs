@@ -39,7 +39,7 @@ pub use emulator::{Limit, emulator_lacks, is_full};
 pub use events::{Event, Events};
 pub use log_text::{expect_log, time_in, without_times};
 pub use output::Output;
-pub use proc_status::{ProcStatus, Process, children_of, processes};
+pub use proc_status::{ProcStatus, Process, children_of, descendants_of, processes};
 pub use requirements::{
     Requirement, peer, program, require, require_namespaces, require_root, require_strace,
 };

@@ -1,6 +1,9 @@
 //! An init that runs.
 
-use super::{Event, Events, LIMIT, Output, ProcStatus, children_of, eventually, probe, processes};
+use super::{
+    Event, Events, LIMIT, Output, ProcStatus, children_of, descendants_of, eventually, probe,
+    processes,
+};
 use crate::marks;
 use crate::output::events;
 use nix::errno::Errno;
@@ -187,8 +190,7 @@ impl Running {
         let mut pid = None;
         let found = eventually(self.limit, || {
             let candidates = if self.as_pid_1 {
-                let children = children_of(self.outer_pid());
-                children.iter().map(|process| process.pid).collect()
+                descendants_of(self.outer_pid())
             } else {
                 vec![self.outer_pid()]
             };
@@ -275,9 +277,7 @@ impl Running {
     /// Whether nothing will come on standard error any more.
     fn has_closed_stderr(&self) -> bool {
         let captured = self.stderr.captured.0.lock();
-        captured
-            .unwrap_or_else(PoisonError::into_inner)
-            .has_ended
+        captured.unwrap_or_else(PoisonError::into_inner).has_ended
     }
 
     /// What came on standard output so far.
