@@ -426,13 +426,15 @@ impl Steps for Actions<'_> {
     }
 
     fn terminate_rest(&mut self, spare_group: bool) {
-        match self.survivors.terminate(spare_group) {
-            Ok(processes) => self.log.say(&Event::RestSignalled {
+        let terminated = self.survivors.terminate(spare_group);
+        if let Ok(processes) = terminated.sent {
+            self.log.say(&Event::RestSignalled {
                 signal: Signal::TERM,
                 processes,
-            }),
-            Err(error) => self.log.ignored("read", Err(error)),
+            });
         }
+        self.log.ignored("read", terminated.looked);
+        self.log.ignored("kill", terminated.sent.map(|_| ()));
     }
 
     fn kill_main_child(&mut self, main_child: Pid, asked: Asked, signal: Signal) {
