@@ -395,7 +395,7 @@ impl Plan<'_> {
     }
 }
 
-/// The variables that name the process that reads them: sd_listen_fds(3), sd_watchdog_enabled(3), systemd.exec(5).
+/// The variables that name the process that reads them: `sd_listen_fds(3)`, `sd_watchdog_enabled(3)`, systemd.exec(5).
 const PID_VARIABLES: [&[u8]; 3] = [LISTEN_PID, b"WATCHDOG_PID=", b"SYSTEMD_EXEC_PID="];
 
 /// The one of them for socket activation.

@@ -17,25 +17,28 @@ use core::ops::ControlFlow;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CommandName {
     bytes: [u8; 15],
-    length: usize,
+    length: u8,
 }
 
 impl CommandName {
     /// Copies a name; what is too long is cut, as the kernel does.
     #[must_use]
     pub fn new(name: &[u8]) -> Self {
-        let mut bytes = [0; 15];
-        for (place, byte) in bytes.iter_mut().zip(name) {
+        let mut new = Self {
+            bytes: [0; 15],
+            length: 0,
+        };
+        for (place, byte) in new.bytes.iter_mut().zip(name) {
             *place = *byte;
+            new.length = new.length.saturating_add(1);
         }
-        let length = name.len().min(bytes.len());
-        Self { bytes, length }
+        new
     }
 
     /// Its bytes.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
-        self.bytes.get(..self.length).unwrap_or_default()
+        self.bytes.get(..self.length.into()).unwrap_or_default()
     }
 }
 

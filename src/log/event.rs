@@ -277,7 +277,9 @@ impl Event<'_> {
     /// Writes the event: in text its words, in JSON its fields. `begin` takes its level and its name and returns the
     /// line to write to, or `None` where nothing is to be written: then there is nothing to build either.
     // Not one call a line, as rustfmt would have it, but a line as it reads.
+    #[expect(clippy::too_many_lines, reason = "one arm for each event")]
     #[rustfmt::skip]
+    #[expect(clippy::too_many_lines, reason = "an arm for each event")]
     pub fn describe<'l, 'a>(
         &self,
         begin: impl FnOnce(Level, &'static str) -> Option<&'l mut Line<'a>>,
@@ -502,9 +504,9 @@ impl Line<'_> {
             Killer::Deadline => ("deadline", "sent by pidling at the deadline", &[]),
             Killer::Rewrite => ("rewrite", "which pidling forwarded in place of another signal", &[]),
             Killer::Outside(OomKills::Unknown) =>
-                ("unknown", "not sent by pidling; the OOM kills of its cgroup cannot be read", &[]),
+                ("unknown", "not sent by pidling; the OOM kills of the cgroup of pidling cannot be read", &[]),
             Killer::Outside(OomKills::SoFar(count)) =>
-                ("unknown", "not sent by pidling; OOM kills of its cgroup so far: {oom_kill}", &[count.into()]),
+                ("unknown", "not sent by pidling; OOM kills of the cgroup of pidling so far: {oom_kill}", &[count.into()]),
             Killer::Outside(OomKills::OfThisRun(0)) => return self.code("killer", "not_oom_killer")
                 .write("not sent by pidling, and not by the OOM killer: ", &[]).oom_kills(0),
             Killer::Outside(OomKills::OfThisRun(count)) => return self.code("killer", "probably_oom_killer")

@@ -1,5 +1,7 @@
 //! Starts where almost everything is missing, refused or in the way (contract 1.2, 3.6, 4.5).
 
+use crate::placed::{BOTH, expect_stop, survivors};
+use crate::shutdown::{script, wait_for};
 use harness::{
     Init, LIMIT, Limit, Requirement, emulator_lacks, eventually, peer, pidling, probe, program,
     require, require_namespaces, require_root,
@@ -361,4 +363,40 @@ fn an_orphan_that_holds_the_streams_does_not_hold_the_init() {
         .spawn();
     assert_eq!(running.wait_status().code(), Some(3));
     assert!(eventually(LIMIT, || !running.is_running()));
+}
+
+/// Contract 1.2: the report of the deadline included, with as many lines as there may be, and names of the full
+/// length.
+#[test]
+fn a_stack_of_64_kb_is_enough() {
+    if !require_namespaces() {
+        return;
+    }
+    let main = r#"for i in $(seq 40); do "$PROBE" app "rest$i" name:123456789012345 session ignore:TERM & done
+        exec "$PROBE" app main ignore:TERM"#;
+    for place in BOTH {
+        for format in ["text", "json"] {
+            let init = place.init().launch(["--limit", "stack=65536"]).args([
+                "-vv",
+                "-w",
+                "-a",
+                "-g",
+                "-t",
+                "500ms",
+                "--log-format",
+                format,
+            ]);
+            let running = script(init, main).spawn();
+            wait_for(&running, &["main ready"]);
+            assert!(eventually(LIMIT, || running
+                .stdout_so_far()
+                .matches(" ready ")
+                .count()
+                == 41));
+            let output = expect_stop(place, running, std::time::Duration::from_secs(6), 137);
+            if format == "json" {
+                assert_eq!(survivors(&output).len(), 32, "{output}");
+            }
+        }
+    }
 }

@@ -15,7 +15,7 @@ const IGNORED_BY_PODMAN: &str = "ALRM,HUP,INT,PIPE,QUIT,IO,PROF,VTALRM,XCPU,XFSZ
 
 /// Waits until the init waits for signals, in `rt_sigtimedwait(2)`.
 #[track_caller]
-fn wait_until_paused(running: &Running) {
+pub(crate) fn wait_until_paused(running: &Running) {
     let path = format!("/proc/{}/syscall", running.init_pid());
     let number = call_number(nix::libc::SYS_rt_sigtimedwait, 177);
     assert!(eventually(LIMIT, || {

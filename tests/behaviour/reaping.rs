@@ -1,6 +1,7 @@
 //! Reaping (contract 4): every zombie is reaped, no coalescing of SIGCHLD loses the main child's end,
 //! and an idle init sleeps.
 
+use crate::placed::{BOTH, Place, expect_nobody_left};
 use harness::{
     Init, LIMIT, Limit, ProcStatus, Running, children_of, emulator_lacks, eventually, peer, probe,
     require_namespaces, require_strace,
@@ -420,4 +421,51 @@ fn a_death_costs_one_look_at_all_children() {
         1,
         "{text}"
     );
+}
+
+/// Contract 4.4: whoever is process 1 above a wrapper may not reap what the wrapper leaves.
+#[test]
+fn the_dead_whom_the_main_child_leaves_are_reaped_and_counted() {
+    if !require_namespaces() {
+        return;
+    }
+    for place in BOTH {
+        for count in [3, 300] {
+            let output = place
+                .init()
+                .arg("-w")
+                .probe(["zombies", &count.to_string(), "6"])
+                .run();
+            output.expect_status(6);
+            expect_nobody_left(place, &output);
+            let stderr = output.stderr();
+            let reaped = stderr.lines().filter(|line| {
+                line.starts_with("pidling: warning: Reaped zombie process with pid=")
+            });
+            assert_eq!(
+                (reaped.count(), stderr.lines().count()),
+                (count, count),
+                "{output}"
+            );
+        }
+    }
+}
+
+/// Contract 4.4: a bound, so that the end does not wait for a storm of the dying.
+#[test]
+fn a_wrapper_reaps_at_most_1_000_at_its_end() {
+    if !require_namespaces() {
+        return;
+    }
+    let output = Place::Wrapper
+        .init()
+        .arg("-w")
+        .probe(["zombies", "1500", "6"])
+        .run();
+    output.expect_status(6);
+    let left = output.stdout().matches("left probe Z\n").count();
+    let reaped = output.stderr().lines().count();
+    assert_eq!(reaped + left, 1500, "{reaped} reaped, {left} left");
+    // Some are reaped before the main child, some after.
+    assert!((1000..=1100).contains(&reaped), "{reaped} reaped");
 }

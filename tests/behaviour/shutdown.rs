@@ -81,7 +81,7 @@ fn timeout_address(running: &Running) -> Option<String> {
 
 /// Waits until the init sleeps, and returns whether with a timeout.
 #[track_caller]
-fn sleeps_with_a_timeout(running: &Running) -> bool {
+pub(crate) fn sleeps_with_a_timeout(running: &Running) -> bool {
     let mut address = None;
     let sleeps = eventually(LIMIT, || {
         address = timeout_address(running);
@@ -926,7 +926,7 @@ impl Stranger {
     }
 
     /// The next line; nothing at the end.
-    fn line(&mut self) -> String {
+    pub(crate) fn line(&mut self) -> String {
         let mut line = String::new();
         let _ = self.stdout.read_line(&mut line).unwrap();
         line
@@ -958,7 +958,7 @@ impl Drop for Stranger {
 
 /// A process that came from outside, as those of `docker exec` do: it is in the namespace of PID 1, but
 /// not a child of anybody there.
-fn enter(init: i32, steps: &[&str]) -> Stranger {
+pub(crate) fn enter(init: i32, steps: &[&str]) -> Stranger {
     let mut command = Command::new(program("nsenter").expect("nsenter of util-linux"));
     let _ = command
         .args(["--target", &init.to_string(), "--pid", "--"])

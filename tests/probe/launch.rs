@@ -22,6 +22,7 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<u8> {
     let mut mask = 0;
     let mut closed = Vec::new();
     let mut raised = Vec::new();
+    let mut raised_by_self = Vec::new();
     let mut user = None;
     let mut name = None;
     let mut has_arguments = true;
@@ -49,6 +50,7 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<u8> {
             "--env-clear" => environment.clear(),
             "--env" => environment.push(next()?.clone()),
             "--raise" => raised.push(signals::parse(next()?)?),
+            "--raise-self" => raised_by_self.push(signals::parse(next()?)?),
             "--descriptor" => duplicate_input_as(parse(next()?)?)?,
             "--umask" => {
                 let _ = umask(Mode::from_bits_truncate(parse(next()?)?));
@@ -87,12 +89,15 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<u8> {
         .collect::<Result<Vec<_>>>()?;
     raw::set_signal_mask(mask)?;
     for signal in raised {
-        // From another process: the init drops what it has sent itself.
+        // From another process, as most signals are.
         let sent = Command::new(std::env::current_exe()?)
             .args(["send", &std::process::id().to_string(), &signal.to_string()])
             .stdout(Stdio::null())
             .status()?;
         ensure!(sent.success(), "launch: --raise");
+    }
+    for signal in raised_by_self {
+        raw::kill(std::process::id().cast_signed(), signal)?;
     }
     for descriptor in closed {
         nix::unistd::close::<i32>(descriptor)?;

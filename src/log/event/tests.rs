@@ -483,17 +483,17 @@ fn sigkill_explained() {
     );
     check_killer(
         Killer::Outside(OomKills::Unknown),
-        "not sent by pidling; the OOM kills of its cgroup cannot be read",
+        "not sent by pidling; the OOM kills of the cgroup of pidling cannot be read",
         r#""unknown""#,
     );
     check_killer(
         Killer::Outside(OomKills::SoFar(3)),
-        "not sent by pidling; OOM kills of its cgroup so far: 3",
+        "not sent by pidling; OOM kills of the cgroup of pidling so far: 3",
         r#""unknown","oom_kill":3"#,
     );
     check_killer(
         Killer::Outside(OomKills::SoFar(0)),
-        "not sent by pidling; OOM kills of its cgroup so far: 0",
+        "not sent by pidling; OOM kills of the cgroup of pidling so far: 0",
         r#""unknown","oom_kill":0"#,
     );
     check_killer(

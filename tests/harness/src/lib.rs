@@ -18,6 +18,7 @@
 mod emulator;
 /// Container engines, images and containers.
 pub mod engine;
+mod events;
 mod log_text;
 /// Who belongs to which run, and that nobody outlives the tests.
 pub mod marks;
@@ -35,9 +36,10 @@ mod subject;
 pub mod terminal;
 
 pub use emulator::{Limit, emulator_lacks, is_full};
+pub use events::{Event, Events};
 pub use log_text::{expect_log, time_in, without_times};
 pub use output::Output;
-pub use proc_status::{ProcStatus, Process, children_of, processes};
+pub use proc_status::{ProcStatus, Process, children_of, descendants_of, processes};
 pub use requirements::{
     Requirement, peer, program, require, require_namespaces, require_root, require_strace,
 };

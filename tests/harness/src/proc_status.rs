@@ -148,3 +148,17 @@ pub fn children_of(pid: i32) -> Vec<Process> {
     children.retain(|process| process.parent == pid);
     children
 }
+
+/// The descendants of a process, the nearest first.
+pub fn descendants_of(pid: i32) -> Vec<i32> {
+    let all = processes();
+    let mut found = vec![pid];
+    let mut index = 0;
+    while let Some(parent) = found.get(index).copied() {
+        let children = all.iter().filter(|process| process.parent == parent);
+        found.extend(children.map(|process| process.pid));
+        index += 1;
+    }
+    let _ = found.remove(0);
+    found
+}

@@ -1,6 +1,9 @@
 //! An init that runs.
 
-use super::{LIMIT, Output, ProcStatus, children_of, eventually, probe, processes};
+use super::{
+    Event, Events, LIMIT, Output, ProcStatus, children_of, descendants_of, eventually, probe,
+    processes,
+};
 use crate::marks;
 use crate::output::events;
 use nix::errno::Errno;
@@ -187,8 +190,7 @@ impl Running {
         let mut pid = None;
         let found = eventually(self.limit, || {
             let candidates = if self.as_pid_1 {
-                let children = children_of(self.outer_pid());
-                children.iter().map(|process| process.pid).collect()
+                descendants_of(self.outer_pid())
             } else {
                 vec![self.outer_pid()]
             };
@@ -247,6 +249,35 @@ impl Running {
             Some(line) => line,
             None => self.fail(&format!("no line {start:?} on standard error")),
         }
+    }
+
+    /// Waits until the log has an event of this name, and returns the first; the log is in the format `json`.
+    #[track_caller]
+    pub fn until_event(&self, name: &str) -> Event {
+        let mut found = None;
+        let came = eventually(self.limit, || {
+            // Asked first: what comes before the end is read then.
+            let has_ended = self.has_closed_stderr();
+            let events = self.log_so_far();
+            found = events.named(name).first().map(|event| (*event).clone());
+            found.is_some() || has_ended
+        });
+        match found.filter(|_| came) {
+            Some(event) => event,
+            None => self.fail(&format!("no event {name:?}")),
+        }
+    }
+
+    /// The log so far, in the format `json`.
+    #[track_caller]
+    pub fn log_so_far(&self) -> Events {
+        Events::in_text(&self.stderr_so_far())
+    }
+
+    /// Whether nothing will come on standard error any more.
+    fn has_closed_stderr(&self) -> bool {
+        let captured = self.stderr.captured.0.lock();
+        captured.unwrap_or_else(PoisonError::into_inner).has_ended
     }
 
     /// What came on standard output so far.
