@@ -260,7 +260,7 @@ fn a_foreign_proc_is_not_believed() {
 
 /// A directory with copies of the programs for a user who may not look into the build's, removed in the
 /// end.
-pub(crate) struct Copies(PathBuf);
+pub(crate) struct Copies(pub(crate) PathBuf);
 
 impl Copies {
     pub(crate) fn new(name: &str) -> Self {
