@@ -15,6 +15,8 @@ harness::subject!();
 
 /// What users of docker do, and Dockerfile.example.
 mod docker;
+/// Pipelines, scripts and asynchronous lists under job-control shells.
+mod job_control;
 /// Beside tini, dumb-init and catatonit.
 mod peers;
 /// What users of podman do.
