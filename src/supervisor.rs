@@ -292,7 +292,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
         match self.phase {
             Phase::Running { .. } => {
                 if is_stop && !self.steps.is_ignored(signal) {
-                    self.stop_signal(&rewritten);
+                    self.stop_signal(signal, &rewritten);
                 } else {
                     self.forward(&rewritten);
                 }
@@ -300,17 +300,16 @@ impl<'a, S: Steps> Supervisor<'a, S> {
                     self.steps.stop_itself();
                 }
             }
-            Phase::Paused if is_stop && !self.steps.is_ignored(signal) => {
-                self.stop_signal(&rewritten);
-            }
+            Phase::Paused if is_stop => self.stop_signal(signal, &rewritten),
             Phase::Paused | Phase::WaitingForRest(_) => {
                 self.steps.drop_signal(signal, DropReason::NoMainChild);
             }
         }
     }
 
-    /// A stop signal came (contract 6.1, 6.2): the first begins the shutdown, and may be held back.
-    fn stop_signal(&mut self, received: &Received) {
+    /// A stop signal came, and is to be forwarded as `received` now says (contract 6.1, 6.2): the first begins the
+    /// shutdown, and may be held back.
+    fn stop_signal(&mut self, signal: Signal, received: &Received) {
         let now = self.steps.now();
         let Some(shutdown) = &mut self.shutdown else {
             let delay = self.options.stop_delay;
@@ -326,7 +325,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
                 slow_at: None,
                 steps_taken: 0,
             });
-            self.steps.begin_shutdown(received.signal, delay);
+            self.steps.begin_shutdown(signal, delay);
             if delay.is_none() {
                 self.pass_on_stop(received, now);
             }

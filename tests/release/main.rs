@@ -13,6 +13,8 @@ harness::subject!();
 
 /// What the built file is.
 mod artifact;
+/// What the checks of a change require.
+mod checks;
 /// The comparison in the README.
 mod comparison;
 /// README and code.
