@@ -8,7 +8,7 @@ use harness::terminal::{
     BASH, INTERRUPT, SUSPEND, Shell, group, interactive, is_stopped, kill, namespace, sh, shells,
     status, with_paths,
 };
-use harness::{program, require, require_namespaces};
+use harness::{Requirement, program, require, require_namespaces};
 use nix::sys::signal::Signal;
 use tempfile::TempDir;
 
@@ -117,7 +117,11 @@ fn a_neighbour_in_the_pipeline_reads_the_terminal() {
 #[test]
 fn a_pager_behind_a_pipe_gets_the_keyboard() {
     let is_there = program("less").is_some();
-    if !require("terminal-programs", is_there, "less is not installed") {
+    if !require(
+        Requirement::TerminalPrograms,
+        is_there,
+        "less is not installed",
+    ) {
         return;
     }
     everywhere(|shell, init| {
@@ -135,7 +139,11 @@ fn a_pager_behind_a_pipe_gets_the_keyboard() {
 #[test]
 fn a_pager_behind_the_init_keeps_the_keyboard() {
     let is_there = program("less").is_some();
-    if !require("terminal-programs", is_there, "less is not installed") {
+    if !require(
+        Requirement::TerminalPrograms,
+        is_there,
+        "less is not installed",
+    ) {
         return;
     }
     everywhere(|shell, init| {
@@ -206,7 +214,11 @@ fn an_app_that_stops_itself_is_a_stopped_job() {
 #[test]
 fn suspend_in_an_inner_shell_is_a_stopped_job() {
     let is_there = program("bash").is_some();
-    if !require("terminal-programs", is_there, "bash is not installed") {
+    if !require(
+        Requirement::TerminalPrograms,
+        is_there,
+        "bash is not installed",
+    ) {
         return;
     }
     everywhere(|shell, init| {
@@ -271,7 +283,11 @@ fn ctrl_c_ends_the_loop_of_a_script() {
 #[test]
 fn ctrl_c_ends_all_recipes_of_make() {
     let is_there = program("make").is_some();
-    if !require("terminal-programs", is_there, "make is not installed") {
+    if !require(
+        Requirement::TerminalPrograms,
+        is_there,
+        "make is not installed",
+    ) {
         return;
     }
     everywhere(|shell, init| {
