@@ -304,7 +304,7 @@ fn ctrl_c_ends_all_recipes_of_make() {
         session.press(INTERRUPT);
         session.expect(PROMPT);
         let _ = expect_named(&mut session, "sleep", 0);
-        session.line("echo status=$?");
+        session.line("echo sta''tus=$?");
         // Where its own handler has reaped the last recipe before it, make says so and ends with 2 instead.
         let status = session.expect_after("status=", "\n");
         assert!(["130", "2"].contains(&&*status), "{status}");
@@ -395,8 +395,6 @@ fn timeout_ends_an_app_that_reads_the_terminal() {
         let script = Script::new(shell, &text);
         let mut session = interactive(shell);
         session.line(&script.line);
-        let cat = session.process("cat");
-        session.expect_stopped(cat, true);
         session.expect("timeout: 124\n");
         expect_status(&mut session, 0);
     });
