@@ -178,7 +178,7 @@ impl<'a> EventLoop<'a> {
         }
     }
 
-    /// Reaps what is there to be reaped, but no more than what is left of a batch.
+    /// Reaps what is there to be reaped (contract 4.1), but no more than what is left of a batch.
     fn reap_batch(&mut self) {
         while self.unreaped && self.reaps_left > 0 {
             self.reaps_left = self.reaps_left.saturating_sub(1);

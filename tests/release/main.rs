@@ -13,6 +13,8 @@ harness::subject!();
 
 /// What the built file is.
 mod artifact;
+/// The contract, its citations and its index.
+mod clauses;
 /// The comparison in the README.
 mod comparison;
 /// README and code.
