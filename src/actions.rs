@@ -57,7 +57,7 @@ pub struct MainChild<'a> {
 impl<'a> Actions<'a> {
     /// What there is to work with once the main child is forked, or the pause begins.
     #[must_use]
-    pub const fn new(
+    pub fn new(
         options: &'a Options,
         own: Pid,
         role: Role,
@@ -65,10 +65,7 @@ impl<'a> Actions<'a> {
         job: Job,
         log: StandardErrorLog<'a>,
     ) -> Self {
-        let pid = match &main_child {
-            Some(main_child) => Some(main_child.pid),
-            None => None,
-        };
+        let pid = main_child.as_ref().map(|main_child| main_child.pid);
         Self {
             options,
             own,
@@ -84,21 +81,18 @@ impl<'a> Actions<'a> {
 
     /// The time after a wait until `at`, which is over: also where the clock cannot be read.
     pub fn now_after_waiting_until(&mut self, at: Instant) -> Instant {
-        let now = self.read_clock();
+        let now = read_clock();
         self.latest = self.latest.max(now.unwrap_or(at));
         self.latest
-    }
-
-    /// Reads the clock, once more where that fails.
-    fn read_clock(&self) -> Option<Instant> {
-        clock::monotonic().or_else(|_| clock::monotonic()).ok()
     }
 
     /// Whether nobody is left beside PID 1, or below a wrapper, which has no children. The first answer of a kernel
     /// that fails is not believed.
     pub fn is_alone(&mut self) -> bool {
         match self.role {
-            Role::Pid1 => kill(Recipient::Everyone, None) == Err(Errno::ESRCH),
+            Role::Pid1 => {
+                kill(Recipient::Everyone, None) == Err(Errno::ESRCH) || self.survivors.are_dead()
+            }
             Role::Wrapper => process::wait(None) == Err(Errno::ECHILD),
         }
     }
@@ -122,18 +116,6 @@ impl<'a> Actions<'a> {
             self.kill(Recipient::Process(child), signal);
         }
         sent
-    }
-
-    /// Sends a signal to the main child alone. One that was queued keeps its value (contract 3.4); where queueing is
-    /// refused, by a limit or a sandbox, the signal without its value is better than none.
-    fn signal_main_child(&mut self, child: Pid, received: &Received) -> Result<(), Errno> {
-        let signal = received.signal;
-        if received.code == Code::Queue
-            && signal::queue_signal(child, signal, &received.sender).is_ok()
-        {
-            return Ok(());
-        }
-        kill(Recipient::Process(child), Some(signal))
     }
 
     /// Says why the main child did not start, if it has said so, and returns whether it has.
@@ -292,9 +274,25 @@ impl<'a> Actions<'a> {
 /// How many of those that are left behind one line names.
 const NAMED: usize = 4;
 
+/// Reads the clock, once more where that fails.
+fn read_clock() -> Option<Instant> {
+    clock::monotonic().or_else(|_| clock::monotonic()).ok()
+}
+
+/// Sends a signal to the main child alone. One that was queued keeps its value (contract 3.4); where queueing is
+/// refused, by a limit or a sandbox, the signal without its value is better than none.
+fn signal_main_child(child: Pid, received: &Received) -> Result<(), Errno> {
+    let signal = received.signal;
+    if received.code == Code::Queue && signal::queue_signal(child, signal, &received.sender).is_ok()
+    {
+        return Ok(());
+    }
+    kill(Recipient::Process(child), Some(signal))
+}
+
 impl Steps for Actions<'_> {
     fn now(&mut self) -> Instant {
-        let now = self.read_clock();
+        let now = read_clock();
         self.latest = self.latest.max(now.unwrap_or(self.latest));
         self.latest
     }
@@ -328,7 +326,7 @@ impl Steps for Actions<'_> {
             self.log.say(&Event::ForwardedToGroup { signal, group });
             return;
         }
-        let result = self.signal_main_child(child, received);
+        let result = signal_main_child(child, received);
         if result.is_ok() {
             self.log.say(&Event::Forwarded { signal, pid: child });
         }

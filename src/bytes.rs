@@ -119,6 +119,55 @@ pub fn split_once(bytes: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
     Some((before, after))
 }
 
+/// The parts of a text between separators, each of which may be empty: one more than there are separators.
+#[must_use]
+pub const fn split(bytes: &[u8], separator: u8) -> Split<'_> {
+    Split {
+        rest: Some(bytes),
+        separator,
+    }
+}
+
+/// See [`split`]. The core library's iterator has a type, and code, for each separator.
+#[derive(Clone, Debug)]
+pub struct Split<'a> {
+    rest: Option<&'a [u8]>,
+    separator: u8,
+}
+
+impl<'a> Iterator for Split<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let rest = self.rest.take()?;
+        let Some((part, after)) = split_once(rest, self.separator) else {
+            return Some(rest);
+        };
+        self.rest = Some(after);
+        Some(part)
+    }
+}
+
+/// What stands behind the last slash of a path, or all of it.
+#[must_use]
+pub fn last_part(path: &[u8]) -> &[u8] {
+    let mut last = path;
+    while let Some((_, after)) = split_once(last, b'/') {
+        last = after;
+    }
+    last
+}
+
+/// Whether a byte is among these.
+#[expect(
+    clippy::manual_contains,
+    reason = "the core library compares a word at a time, which takes 199 bytes of code"
+)]
+#[must_use]
+pub fn contains(bytes: &[u8], byte: u8) -> bool {
+    split_once(bytes, byte).is_some()
+}
+
 /// Reads a decimal number: digits only, at least one, at most what fits 64 bits.
 #[must_use]
 pub fn parse_decimal(text: &[u8]) -> Option<u64> {
@@ -187,6 +236,17 @@ mod tests {
         assert_eq!(split_once(b"a==b", b'='), Some((&b"a"[..], &b"=b"[..])));
         assert_eq!(split_once(b"=", b'='), Some((&b""[..], &b""[..])));
         assert_eq!(split_once(b"a", b'='), None);
+    }
+
+    #[test]
+    fn parts_are_those_of_the_core_library() {
+        for text in ["", "a", "/", "a/b", "/a//b/", "//", "ab/c"] {
+            let bytes = text.as_bytes();
+            let expected = bytes.split(|byte| *byte == b'/');
+            assert!(split(bytes, b'/').eq(expected.clone()), "{text}");
+            assert_eq!(Some(last_part(bytes)), expected.last(), "{text}");
+            assert_eq!(contains(bytes, b'/'), text.contains('/'), "{text}");
+        }
     }
 
     #[test]

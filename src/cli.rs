@@ -3,6 +3,7 @@
 pub mod parse;
 pub mod table;
 
+use crate::bytes::last_part;
 use crate::limits::ESCALATIONS;
 use crate::log::event::{Level, Problem, Source};
 use crate::log::line::Format;
@@ -29,14 +30,20 @@ impl Name {
     /// ```
     #[must_use]
     pub fn of(argument: &[u8]) -> Self {
-        let last = argument.rsplit(|byte| *byte == b'/').next();
-        match last.unwrap_or_default() {
-            b"dumb-init" => Self::DumbInit,
-            b"docker-init" | b"tini" | b"tini-static" | b"catatonit" => Self::Tini,
-            [..] => Self::Pidling,
-        }
+        let last = last_part(argument);
+        let known = KNOWN_NAMES.iter().find(|(name, _)| name.as_bytes() == last);
+        known.map_or(Self::Pidling, |(_, name)| *name)
     }
 }
+
+/// The names of other inits.
+const KNOWN_NAMES: [(&str, Name); 5] = [
+    ("dumb-init", Name::DumbInit),
+    ("docker-init", Name::Tini),
+    ("tini", Name::Tini),
+    ("tini-static", Name::Tini),
+    ("catatonit", Name::Tini),
+];
 
 /// Who gets forwarded signals (contract 3.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

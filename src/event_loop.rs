@@ -72,13 +72,16 @@ impl<'a> EventLoop<'a> {
     /// Runs until the supervisor ends the init.
     pub fn run(&mut self) -> ! {
         loop {
-            self.reap_batch();
+            let waited_for_rest = self.supervisor.waits_for_rest();
             match self.wait() {
                 Wake::Signal(received) => self.supervisor.received(&received),
                 Wake::Child(named) => self.child(named),
                 Wake::Deadline(now) => self.supervisor.woken(now),
                 Wake::Nothing => {}
             }
+            // Nobody may be left already, and then no SIGCHLD comes any more.
+            self.unreaped |= !waited_for_rest && self.supervisor.waits_for_rest();
+            self.reap_batch();
         }
     }
 

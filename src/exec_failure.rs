@@ -5,7 +5,7 @@
 pub mod elf;
 pub mod script;
 
-use crate::bytes::Buffer;
+use crate::bytes::{Buffer, contains};
 use crate::posix::errno::Errno;
 use elf::Elf;
 
@@ -65,40 +65,54 @@ impl Machine {
     /// Its name as uname(2) has it, where it is a usual one. Where uname(2) tells neither class nor byte order, the
     /// name that distributions use.
     #[must_use]
-    pub const fn name(self) -> Option<&'static str> {
-        let name = match (self.number, self.is_64_bit, self.is_big_endian) {
-            (libc::EM_X86_64, true, false) => "x86_64",
-            (libc::EM_X86_64, false, false) => "x32",
-            (libc::EM_386, false, false) => "i386",
-            (libc::EM_AARCH64, true, false) => "aarch64",
-            (libc::EM_AARCH64, true, true) => "aarch64_be",
-            (libc::EM_AARCH64, false, false) => "aarch64_ilp32",
-            (libc::EM_ARM, false, false) => "arm",
-            (libc::EM_ARM, false, true) => "armeb",
-            (EM_RISCV, true, false) => "riscv64",
-            (EM_RISCV, false, false) => "riscv32",
-            (libc::EM_PPC64, true, false) => "ppc64le",
-            (libc::EM_PPC64, true, true) => "ppc64",
-            (libc::EM_PPC, false, true) => "ppc",
-            (libc::EM_S390, true, true) => "s390x",
-            (libc::EM_S390, false, true) => "s390",
-            (EM_LOONGARCH, true, false) => "loongarch64",
-            (EM_LOONGARCH, false, false) => "loongarch32",
-            (libc::EM_MIPS, false, true) => "mips",
-            (libc::EM_MIPS, false, false) => "mipsel",
-            (libc::EM_MIPS, true, true) => "mips64",
-            (libc::EM_MIPS, true, false) => "mips64el",
-            (libc::EM_SPARC | libc::EM_SPARC32PLUS, false, true) => "sparc",
-            (libc::EM_SPARCV9, true, true) => "sparc64",
-            (libc::EM_IA_64, true, false) => "ia64",
-            (EM_ALPHA, true, false) => "alpha",
-            (libc::EM_PARISC, false, true) => "parisc",
-            (libc::EM_PARISC, true, true) => "parisc64",
-            (libc::EM_68K, false, true) => "m68k",
-            (libc::EM_SH, false, false) => "sh4",
-            _ => return None,
-        };
-        Some(name)
+    pub fn name(self) -> Option<&'static str> {
+        let known = NAMES.iter().find(|(machine, _)| *machine == self);
+        known.map(|(_, name)| *name)
+    }
+}
+
+/// The machines that have a name.
+const NAMES: &[(Machine, &str)] = &[
+    (machine(libc::EM_X86_64, 64, LITTLE), "x86_64"),
+    (machine(libc::EM_X86_64, 32, LITTLE), "x32"),
+    (machine(libc::EM_386, 32, LITTLE), "i386"),
+    (machine(libc::EM_AARCH64, 64, LITTLE), "aarch64"),
+    (machine(libc::EM_AARCH64, 64, BIG), "aarch64_be"),
+    (machine(libc::EM_AARCH64, 32, LITTLE), "aarch64_ilp32"),
+    (machine(libc::EM_ARM, 32, LITTLE), "arm"),
+    (machine(libc::EM_ARM, 32, BIG), "armeb"),
+    (machine(EM_RISCV, 64, LITTLE), "riscv64"),
+    (machine(EM_RISCV, 32, LITTLE), "riscv32"),
+    (machine(libc::EM_PPC64, 64, LITTLE), "ppc64le"),
+    (machine(libc::EM_PPC64, 64, BIG), "ppc64"),
+    (machine(libc::EM_PPC, 32, BIG), "ppc"),
+    (machine(libc::EM_S390, 64, BIG), "s390x"),
+    (machine(libc::EM_S390, 32, BIG), "s390"),
+    (machine(EM_LOONGARCH, 64, LITTLE), "loongarch64"),
+    (machine(EM_LOONGARCH, 32, LITTLE), "loongarch32"),
+    (machine(libc::EM_MIPS, 32, BIG), "mips"),
+    (machine(libc::EM_MIPS, 32, LITTLE), "mipsel"),
+    (machine(libc::EM_MIPS, 64, BIG), "mips64"),
+    (machine(libc::EM_MIPS, 64, LITTLE), "mips64el"),
+    (machine(libc::EM_SPARC, 32, BIG), "sparc"),
+    (machine(libc::EM_SPARC32PLUS, 32, BIG), "sparc"),
+    (machine(libc::EM_SPARCV9, 64, BIG), "sparc64"),
+    (machine(libc::EM_IA_64, 64, LITTLE), "ia64"),
+    (machine(EM_ALPHA, 64, LITTLE), "alpha"),
+    (machine(libc::EM_PARISC, 32, BIG), "parisc"),
+    (machine(libc::EM_PARISC, 64, BIG), "parisc64"),
+    (machine(libc::EM_68K, 32, BIG), "m68k"),
+    (machine(libc::EM_SH, 32, LITTLE), "sh4"),
+];
+
+const LITTLE: bool = false;
+const BIG: bool = true;
+
+const fn machine(number: u16, bits: u8, is_big_endian: bool) -> Machine {
+    Machine {
+        number,
+        is_64_bit: bits == 64,
+        is_big_endian,
     }
 }
 
@@ -297,7 +311,7 @@ fn reason_of_a_missing(command: &[u8]) -> Reason<'static> {
         Reason::OneWord
     } else if command.starts_with(b"-") {
         Reason::LooksLikeOption
-    } else if command.is_empty() || command.contains(&b'/') {
+    } else if command.is_empty() || contains(command, b'/') {
         Reason::Errno
     } else {
         Reason::NotInPath

@@ -154,10 +154,12 @@ fn forget_origin() {
 /// The first descriptor behind the standard streams.
 const FIRST_INHERITED: u32 = 3;
 
-/// Without close_range(2), this many descriptors are tried: the usual limit of open files, getrlimit(2).
+/// Without `close_range(2)`, this many descriptors are tried: the usual limit of open files, getrlimit(2).
 const MOST_INHERITED: u32 = 1024;
 
 /// Prints something of our own to standard output (contract 8.1).
+// Out of line: 136 bytes less, because the frame is smaller than that of the whole life.
+#[inline(never)]
 fn print(topic: Topic, options: &Options, log: &mut StandardErrorLog<'_>) -> u8 {
     let mut result = Ok(());
     table::print(topic, options.name, COMMIT, &mut |bytes| {

@@ -93,9 +93,7 @@ fn begin<'l, 'a>(
     if dropped == 0 {
         return line;
     }
-    line.words("lines dropped: ")
-        .field("dropped", dropped)
-        .words("; ")
+    line.write("lines dropped: {dropped}; ", &[dropped.into()])
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Where execvp(3) looks for a command, and which of several failures it reports (contract 2.5). Pure.
 
-use crate::bytes::Buffer;
+use crate::bytes::{Buffer, contains, split};
 use crate::posix::errno::Errno;
 
 /// The search path where the environment has none.
@@ -41,10 +41,8 @@ impl Candidate<'_> {
 /// A word with a slash is a file by itself; any other is looked up along `path`, the value of the variable `PATH`,
 /// in which an empty element stands for the current directory. An empty word is no file at all.
 pub fn candidates<'a>(word: &'a [u8], path: &'a [u8]) -> impl Iterator<Item = Candidate<'a>> {
-    let has_slash = word.contains(&b'/');
-    let directories = if has_slash { b"" } else { path };
-    directories
-        .split(|byte| *byte == b':')
+    let directories = if contains(word, b'/') { b"" } else { path };
+    split(directories, b':')
         .filter(|_| !word.is_empty())
         .map(move |directory| Candidate { directory, word })
 }

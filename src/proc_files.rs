@@ -1,7 +1,7 @@
 //! Parsers of the kernel's files about processes and control groups. Pure: bytes in, values out. What is cut short
 //! or forged is not believed.
 
-use crate::bytes::{parse_decimal, parse_decimal_u32, split_once};
+use crate::bytes::{contains, parse_decimal, parse_decimal_u32, split, split_once};
 use crate::posix::pid::Pid;
 use crate::posix::signal::{Signal, SignalSet};
 
@@ -63,33 +63,41 @@ impl<'a> ProcessStat<'a> {
         let name_end = name.iter().rposition(|byte| *byte == b')')?;
         let (name, after_name) = name.split_at_checked(name_end)?;
 
-        // By the numbers that the manual page gives them; 1 and 2 are the pid and the name.
-        let mut fields: [&[u8]; 36] = [b""; 36];
-        let texts = after_name.split(|byte| *byte == b' ').skip(1);
-        for (field, text) in fields.iter_mut().skip(3).zip(texts) {
-            *field = text;
-        }
-        // The field behind the last one shows that this one is whole.
-        if fields[35].is_empty() {
-            return None;
-        }
-        let [state] = *fields[3] else {
-            return None;
-        };
-        Some(Self {
+        let mut stat = Self {
             pid: process_id(pid)?,
             name,
-            state: Some(state).filter(|state| STATES.contains(state))?,
-            parent: process_id(fields[4]),
-            group: process_id(fields[5]),
-            session: process_id(fields[6]),
-            has_terminal: fields[7] != b"0",
-            threads: parse_decimal_u32(fields[20])?,
-            start_time: parse_decimal(fields[22])?,
-            blocked: SignalSet::from_bits(parse_decimal(fields[32])?),
-            ignored: SignalSet::from_bits(parse_decimal(fields[33])?),
-            caught: SignalSet::from_bits(parse_decimal(fields[34])?),
-        })
+            state: 0,
+            parent: None,
+            group: None,
+            session: None,
+            has_terminal: false,
+            threads: 0,
+            start_time: 0,
+            blocked: SignalSet::EMPTY,
+            ignored: SignalSet::EMPTY,
+            caught: SignalSet::EMPTY,
+        };
+        // By the numbers that the manual page gives them; 1 and 2 are the pid and the name. The field behind the last
+        // one shows that this one is whole.
+        let texts = split(after_name, b' ').skip(1);
+        for (field, text) in (3..).zip(texts) {
+            match (field, text) {
+                (3, [state]) if contains(STATES, *state) => stat.state = *state,
+                (3, [..]) => return None,
+                (4, _) => stat.parent = process_id(text),
+                (5, _) => stat.group = process_id(text),
+                (6, _) => stat.session = process_id(text),
+                (7, _) => stat.has_terminal = text != b"0",
+                (20, _) => stat.threads = parse_decimal_u32(text)?,
+                (22, _) => stat.start_time = parse_decimal(text)?,
+                (32, _) => stat.blocked = SignalSet::from_bits(parse_decimal(text)?),
+                (33, _) => stat.ignored = SignalSet::from_bits(parse_decimal(text)?),
+                (34, _) => stat.caught = SignalSet::from_bits(parse_decimal(text)?),
+                (35, [_, ..]) => return Some(stat),
+                (_, _) => {}
+            }
+        }
+        None
     }
 
     /// Whether it lives: as long as one of its threads does (contract 6.5). The state is that of the first thread,
@@ -174,16 +182,13 @@ pub fn control_group(text: &[u8], hierarchy: Hierarchy) -> Option<&[u8]> {
         // The hierarchy's number, the controllers separated by commas, the path. Version 2 has no controllers here.
         let (number, rest) = split_once(line, b':')?;
         let (controllers, path) = split_once(rest, b':')?;
-        let has = |name: &[u8]| {
-            controllers
-                .split(|byte| *byte == b',')
-                .any(|one| one == name)
+        let controller: &[u8] = match hierarchy {
+            Hierarchy::Unified => b"",
+            Hierarchy::Memory => b"memory",
+            Hierarchy::Pids => b"pids",
         };
-        let is_it = match hierarchy {
-            Hierarchy::Unified => number == b"0" && controllers.is_empty(),
-            Hierarchy::Memory => has(b"memory"),
-            Hierarchy::Pids => has(b"pids"),
-        };
+        let is_it = split(controllers, b',').any(|one| one == controller)
+            && (hierarchy != Hierarchy::Unified || number == b"0");
         (is_it && path.starts_with(b"/")).then_some(path)
     })
 }

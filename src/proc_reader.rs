@@ -41,13 +41,19 @@ const RECORDS: usize = 4096;
 
 /// Makes a call again where a signal has interrupted it.
 fn uninterrupted<T>(mut call: impl FnMut() -> Result<T>) -> Result<T> {
-    for _ in 1..ATTEMPTS {
+    let mut attempts = 1;
+    loop {
         match call() {
-            Err(Errno::EINTR) => {}
+            Err(Errno::EINTR) if attempts < ATTEMPTS => attempts = attempts.saturating_add(1),
             result => return result,
         }
     }
-    call()
+}
+
+/// The path in a buffer with a null byte behind it, as the kernel takes it.
+fn terminated(mut path: Buffer<'_>) -> Result<ZStr<'_>> {
+    path.push(0);
+    ZStr::from_bytes_until_nul(path.into_bytes()).ok_or(Errno::ENAMETOOLONG)
 }
 
 /// Opens a file by its path.
@@ -90,13 +96,11 @@ fn read_stat(opened: OwnedDescriptor, memory: &mut [u8; STAT]) -> Result<Process
 /// and read(2).
 pub fn stat_of_child(child: Pid, memory: &mut [u8; STAT]) -> Result<ProcessStat<'_>> {
     let mut path = [0; 24];
-    let path = &mut Buffer::new(&mut path);
+    let mut path = Buffer::new(&mut path);
     path.push_bytes(b"/proc/");
     path.push_decimal(child.number().unsigned_abs());
-    path.push_bytes(b"/stat\0");
-    let path = ZStr::from_bytes_until_nul(path.as_bytes()).ok_or(Errno::ENAMETOOLONG)?;
-
-    let stat = read_stat(open(path, Open::Read)?, memory)?;
+    path.push_bytes(b"/stat");
+    let stat = read_stat(open(terminated(path)?, Open::Read)?, memory)?;
     // In a procfs of another namespace, the same number is a stranger's, whose parent is another.
     if stat.pid == child && stat.parent == Some(process::getpid()?) {
         Ok(stat)
@@ -183,12 +187,10 @@ impl Proc {
     /// looked at (`hidepid=1`); others of open(2).
     pub fn process(&self, pid: Pid) -> Result<ProcessDirectory<'_>> {
         let mut path = [0; 12];
-        let path = &mut Buffer::new(&mut path);
+        let mut path = Buffer::new(&mut path);
         path.push_decimal(pid.number().unsigned_abs());
-        path.push(0);
-        let path = ZStr::from_bytes_until_nul(path.as_bytes()).ok_or(Errno::ENAMETOOLONG)?;
         Ok(ProcessDirectory {
-            directory: open_below(&self.directory, path, Open::Directory)?,
+            directory: open_below(&self.directory, terminated(path)?, Open::Directory)?,
             proc: self,
             pid,
         })
@@ -283,12 +285,11 @@ fn read_group_file<'m>(
     memory: &'m mut [u8; GROUP_FILE],
 ) -> Result<&'m [u8]> {
     let mut path = [0; GROUP_PATH];
-    let path = &mut Buffer::new(&mut path);
-    for part in [mount, group, name, b"\0"] {
+    let mut path = Buffer::new(&mut path);
+    for part in [mount, group, name] {
         path.push_bytes(part);
     }
-    let path = ZStr::from_bytes_until_nul(path.as_bytes()).ok_or(Errno::ENAMETOOLONG)?;
-    let file = open(path, Open::Read)?;
+    let file = open(terminated(path)?, Open::Read)?;
     read(
         recognised(file, &[FileSystem::Cgroup1, FileSystem::Cgroup2])?.get(),
         memory,
@@ -437,10 +438,9 @@ fn unsearchable_directory(path: &[u8]) -> Option<&[u8]> {
 /// Asks something about a path, for which it takes a null byte; no where it is too long for any path.
 fn with_terminator(path: &[u8], ask: impl FnOnce(ZStr<'_>) -> bool) -> bool {
     let mut memory = [0; limits::PATH];
-    let terminated = &mut Buffer::new(&mut memory);
-    terminated.push_bytes(path);
-    terminated.push(0);
-    ZStr::from_bytes_until_nul(terminated.as_bytes()).is_some_and(ask)
+    let mut buffer = Buffer::new(&mut memory);
+    buffer.push_bytes(path);
+    terminated(buffer).is_ok_and(ask)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! The child fails silently: it leaves why on a page that it shares with the init, and ends. The parent is the only
 //! one who speaks, and looks for the reason behind the errno.
 
-use crate::bytes::{Buffer, parse_decimal_u32};
+use crate::bytes::{Buffer, last_part, parse_decimal_u32};
 use crate::cli::Isolation;
 use crate::exec_failure::ProcessLimit;
 use crate::limits::PATH;
@@ -185,8 +185,7 @@ impl<'a> Command<'a> {
     /// The name that the kernel gives its process: the last part of the path, at most 15 bytes, `proc_pid_comm(5)`.
     #[must_use]
     pub fn name(&self) -> &'a [u8] {
-        let name = self.word.rsplit(|byte| *byte == b'/').next();
-        let name = name.unwrap_or(self.word);
+        let name = last_part(self.word);
         name.get(..15).unwrap_or(name)
     }
 
@@ -199,6 +198,8 @@ impl<'a> Command<'a> {
     }
 
     /// Says why it did not start (contract 2.6, 2.7).
+    // Out of line, so that its 12 kB of buffers are not in the frame of every reap: with the next one 4 kB less memory.
+    #[inline(never)]
     pub fn explain<O: Outlet>(&self, failure: StartFailure, log: &mut Log<'_, O>) {
         let command = self.word;
         match failure {
@@ -226,6 +227,8 @@ impl<'a> Command<'a> {
     }
 
     /// Says that clone(2) failed, and which limit is reached, where that can be known.
+    // Out of line, so that its 4 kB of buffers are not in the frame that lives as long as the init.
+    #[inline(never)]
     pub fn explain_failed_fork<O: Outlet>(&self, error: Errno, log: &mut Log<'_, O>) {
         let limit = (error == Errno::EAGAIN).then(reached_limit).flatten();
         log.say(&Event::StartFailed {
@@ -237,6 +240,8 @@ impl<'a> Command<'a> {
     }
 
     /// Says that the file which the shell runs is empty.
+    // Out of line for the same reason: 4 kB.
+    #[inline(never)]
     pub fn explain_empty_file<O: Outlet>(&self, candidate: usize, log: &mut Log<'_, O>) {
         let mut memory = [0; PATH];
         if let Some(path) = self.candidate(candidate, &mut memory) {
@@ -390,7 +395,7 @@ impl Plan<'_> {
     }
 }
 
-/// The variables that name the process that reads them: sd_listen_fds(3), sd_watchdog_enabled(3), systemd.exec(5).
+/// The variables that name the process that reads them: `sd_listen_fds(3)`, `sd_watchdog_enabled(3)`, systemd.exec(5).
 const PID_VARIABLES: [&[u8]; 3] = [LISTEN_PID, b"WATCHDOG_PID=", b"SYSTEMD_EXEC_PID="];
 
 /// The one of them for socket activation.

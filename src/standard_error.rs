@@ -46,8 +46,7 @@ impl StandardError {
         let signal = received.signal;
         let is_ours = match received.code {
             Code::User => received.sender.pid == own_pid && signal != Signal::IO,
-            Code::Kernel => signal == Signal::IO,
-            Code::Other(_) => signal == Signal::IO,
+            Code::Kernel | Code::Other(_) => signal == Signal::IO,
             Code::Queue => false,
         };
         let raised = is_ours && self.raised.contains(signal);

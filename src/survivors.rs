@@ -17,25 +17,28 @@ use core::ops::ControlFlow;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CommandName {
     bytes: [u8; 15],
-    length: usize,
+    length: u8,
 }
 
 impl CommandName {
     /// Copies a name; what is too long is cut, as the kernel does.
     #[must_use]
     pub fn new(name: &[u8]) -> Self {
-        let mut bytes = [0; 15];
-        for (place, byte) in bytes.iter_mut().zip(name) {
+        let mut new = Self {
+            bytes: [0; 15],
+            length: 0,
+        };
+        for (place, byte) in new.bytes.iter_mut().zip(name) {
             *place = *byte;
+            new.length = new.length.saturating_add(1);
         }
-        let length = name.len().min(bytes.len());
-        Self { bytes, length }
+        new
     }
 
     /// Its bytes.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
-        self.bytes.get(..self.length).unwrap_or_default()
+        self.bytes.get(..self.length.into()).unwrap_or_default()
     }
 }
 
@@ -64,10 +67,13 @@ pub struct List {
 
 impl List {
     /// Nobody.
-    const EMPTY: Self = Self {
-        first: [None; LISTED],
-        count: 0,
-    };
+    fn new() -> Self {
+        Self {
+            // Not `[None; LISTED]`, which is a constant of 1 kB in the file.
+            first: core::array::from_fn(|_| None),
+            count: 0,
+        }
+    }
 
     /// The first ones, in the order in which they were seen.
     pub fn first(&self) -> impl Iterator<Item = &Seen> {
@@ -120,13 +126,13 @@ pub struct Survivors {
 impl Survivors {
     /// The processes beside an init, which has this main child.
     #[must_use]
-    pub const fn new(own: Pid, role: Role, main_child: Option<Pid>) -> Self {
+    pub fn new(own: Pid, role: Role, main_child: Option<Pid>) -> Self {
         Self {
             own,
             role,
             main_child,
             group: main_child,
-            killed: List::EMPTY,
+            killed: List::new(),
             unseen: None,
         }
     }
@@ -258,6 +264,14 @@ impl Survivors {
         walked
     }
 
+    /// Whether all processes of the rest that can be seen are dead. Those who entered a namespace from outside may be
+    /// zombies that only their parents can reap.
+    pub fn are_dead(&mut self) -> bool {
+        let mut lives = false;
+        let walked = self.for_each_of_rest(&mut |_, _| lives = true);
+        walked.is_ok() && !lives
+    }
+
     /// As PID 1: who is left that never got the stop signal (contract 7.4). Those who entered the namespace from
     /// outside, by setns(2), and their descendants do not count; neither does the main child's group where that got
     /// the signal. Looks at a bounded number of processes.
@@ -265,7 +279,7 @@ impl Survivors {
     /// # Errors
     /// They could not be looked at.
     pub fn left_behind(&self, group_got_signal: bool) -> sys::Result<List> {
-        let mut list = List::EMPTY;
+        let mut list = List::new();
         let mut from_outside = [None; LISTED];
         let mut places = from_outside.len();
         let proc = Proc::open()?;

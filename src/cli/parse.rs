@@ -37,6 +37,25 @@ pub fn parse<'a>(
     parser.finish(command.map(|word| (index, word)))
 }
 
+/// A variable that is read.
+#[derive(Clone, Copy, Debug)]
+enum Variable {
+    TiniKillProcessGroup,
+    TiniVerbosity,
+    DumbInitSetsid,
+    DumbInitDebug,
+    PidlingOptions,
+}
+
+/// The variables, each with the equals sign behind its name.
+const VARIABLES: [(&str, Variable); 5] = [
+    ("TINI_KILL_PROCESS_GROUP=", Variable::TiniKillProcessGroup),
+    ("TINI_VERBOSITY=", Variable::TiniVerbosity),
+    ("DUMB_INIT_SETSID=", Variable::DumbInitSetsid),
+    ("DUMB_INIT_DEBUG=", Variable::DumbInitDebug),
+    ("PIDLING_OPTIONS=", Variable::PidlingOptions),
+];
+
 /// Where an option was given, and its value.
 #[derive(Clone, Copy, Debug)]
 struct Given<'a> {
@@ -86,17 +105,18 @@ impl<'a> Parser<'a> {
     fn read_variables(&mut self, environment: impl Iterator<Item = &'a [u8]>) -> Option<&'a [u8]> {
         let mut words = None;
         for entry in environment {
-            // Most variables differ from all of these in their first byte.
-            if !matches!(entry, [b'D' | b'P' | b'T', ..]) {
-                continue;
-            }
-            match split_once(entry, b'=') {
-                Some((b"TINI_KILL_PROCESS_GROUP", _)) => self.options.target = Target::Group,
-                Some((b"TINI_VERBOSITY", value)) => self.options.level = verbosity(value),
-                Some((b"DUMB_INIT_SETSID", b"0")) => self.undo_group(),
-                Some((b"DUMB_INIT_DEBUG", b"1")) => self.options.level = Level::Debug,
-                Some((b"PIDLING_OPTIONS", value)) => words = Some(value),
-                Some(_) | None => {}
+            for (name, variable) in VARIABLES {
+                let Some(value) = entry.strip_prefix(name.as_bytes()) else {
+                    continue;
+                };
+                match variable {
+                    Variable::TiniKillProcessGroup => self.options.target = Target::Group,
+                    Variable::TiniVerbosity => self.options.level = verbosity(value),
+                    Variable::DumbInitSetsid if value == b"0" => self.undo_group(),
+                    Variable::DumbInitDebug if value == b"1" => self.options.level = Level::Debug,
+                    Variable::DumbInitSetsid | Variable::DumbInitDebug => {}
+                    Variable::PidlingOptions => words = Some(value),
+                }
             }
         }
         words
@@ -281,7 +301,9 @@ impl<'a> Parser<'a> {
 
     /// Notes what is wrong where the words are read from.
     fn fail(&mut self, problem: Problem<'a>) {
-        let _ = self.decided.get_or_insert(Err((self.source, problem)));
+        if self.decided.is_none() {
+            self.decided = Some(Err((self.source, problem)));
+        }
     }
 
     fn fail_unknown(&mut self, word: &'a [u8], nearest: Option<&'static Spec>) {

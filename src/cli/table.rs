@@ -1,6 +1,7 @@
 //! The options, each with its spellings, its value and its help. The parser, the search for the nearest name, the
 //! error texts and `--help` read this table. Those of tini, dumb-init and catatonit are among them (contract 10.1).
 
+use crate::bytes::{Buffer, contains};
 use crate::cli::{Name, Topic};
 
 /// An option without a value.
@@ -199,20 +200,33 @@ const GROUPS: &[Group] = &[
 ];
 
 /// All options, in the order of `--help`.
-pub fn all() -> impl Iterator<Item = &'static Spec> {
+#[cfg(test)]
+pub(super) fn all() -> impl Iterator<Item = &'static Spec> {
     GROUPS.iter().flat_map(|group| group.options)
+}
+
+/// The first option, in the order of `--help`, of which this is true.
+fn find(is_it: &mut dyn FnMut(&'static Spec) -> bool) -> Option<&'static Spec> {
+    for group in GROUPS {
+        for spec in group.options {
+            if is_it(spec) {
+                return Some(spec);
+            }
+        }
+    }
+    None
 }
 
 /// The option with this letter.
 #[must_use]
 pub fn by_letter(letter: u8) -> Option<&'static Spec> {
-    all().find(|spec| spec.letters.contains(&letter))
+    find(&mut |spec| contains(spec.letters, letter))
 }
 
 /// The option with this long name, both hyphens included.
 #[must_use]
 pub fn by_name(name: &[u8]) -> Option<&'static Spec> {
-    all().find(|spec| spec.name.as_bytes() == name)
+    find(&mut |spec| spec.name.as_bytes() == name)
 }
 
 /// The option whose letter is this one in the other case (contract 10.5).
@@ -231,13 +245,19 @@ pub fn nearest_to_letter(letter: u8) -> Option<&'static Spec> {
 #[must_use]
 pub fn nearest_to_name(name: &[u8]) -> Option<&'static Spec> {
     let word = name.strip_prefix(b"--")?;
-    all()
-        .filter_map(|spec| {
-            let name = spec.name.as_bytes().strip_prefix(b"--")?;
-            Some((difference(word, name)?, spec))
-        })
-        .min_by_key(|(difference, _)| *difference)
-        .map(|(_, spec)| spec)
+    let mut nearest = None;
+    let mut smallest = (usize::MAX, usize::MAX);
+    let _ = find(&mut |spec| {
+        let known = spec.name.as_bytes().strip_prefix(b"--");
+        if let Some(difference) = known.and_then(|known| difference(word, known))
+            && difference < smallest
+        {
+            smallest = difference;
+            nearest = Some(spec);
+        }
+        false
+    });
+    nearest
 }
 
 /// How many letters of a name or of a word are compared.
@@ -299,7 +319,7 @@ const LICENSE: &str = include_str!("../../LICENSE");
 const TEXT_COLUMN: usize = 33;
 
 /// Hands what was asked for to `write`, piece by piece (contract 8.1, 10.4).
-pub fn print(topic: Topic, name: Name, commit: &str, write: &mut impl FnMut(&[u8])) {
+pub fn print(topic: Topic, name: Name, commit: &str, write: &mut dyn FnMut(&[u8])) {
     let pieces: &[&str] = match topic {
         Topic::Help => return print_help(write),
         Topic::License => &[LICENSE_NAME, LICENSE],
@@ -315,7 +335,7 @@ pub fn print(topic: Topic, name: Name, commit: &str, write: &mut impl FnMut(&[u8
     }
 }
 
-fn print_help(write: &mut impl FnMut(&[u8])) {
+fn print_help(write: &mut dyn FnMut(&[u8])) {
     write(USAGE.as_bytes());
     for group in GROUPS {
         write(group.heading.as_bytes());
@@ -327,28 +347,40 @@ fn print_help(write: &mut impl FnMut(&[u8])) {
     write(NOTES.as_bytes());
 }
 
-fn print_option(spec: &Spec, write: &mut impl FnMut(&[u8])) {
-    let (letter, others) = match spec.letters {
-        [] => ([b' '; 6], &[][..]),
-        [letter, others @ ..] => ([b' ', b' ', b'-', *letter, b',', b' '], others),
+fn print_option(spec: &Spec, write: &mut dyn FnMut(&[u8])) {
+    let mut memory = [0; 128];
+    let line = &mut Buffer::new(&mut memory);
+    let others = match spec.letters {
+        [] => {
+            line.push_bytes(b"      ");
+            &[]
+        }
+        [letter, others @ ..] => {
+            line.push_bytes(b"  -");
+            line.push(*letter);
+            line.push_bytes(b", ");
+            others
+        }
     };
-    let spelling = match spec.id {
-        Id::Flag(_) => [spec.name, "", ""],
-        Id::Setting(_, expected) => [spec.name, " ", expected.placeholder()],
-    };
-    write(&letter);
-    let mut column = letter.len();
-    for piece in spelling {
-        write(piece.as_bytes());
-        column = column.wrapping_add(piece.len());
+    line.push_bytes(spec.name.as_bytes());
+    match spec.id {
+        Id::Flag(_) => {}
+        Id::Setting(_, expected) => {
+            line.push(b' ');
+            line.push_bytes(expected.placeholder().as_bytes());
+        }
     }
-    let blanks = [b' '; TEXT_COLUMN];
-    write(blanks.get(column..).unwrap_or_default());
-    write(spec.help.as_bytes());
+    while line.length() < TEXT_COLUMN {
+        line.push(b' ');
+    }
+    line.push_bytes(spec.help.as_bytes());
     for other in others {
-        write(&[b' ', b'(', b'-', *other, b' ', b't', b'o', b'o', b')']);
+        line.push_bytes(b" (-");
+        line.push(*other);
+        line.push_bytes(b" too)");
     }
-    write(b"\n");
+    line.push(b'\n');
+    write(line.as_bytes());
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The headers of an ELF file, elf(5), in both classes and both byte orders.
 
 use super::Machine;
+use crate::bytes::split;
 
 /// What the headers of an ELF file say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,7 +123,7 @@ fn parse_headers<'a>(fields: &Fields<'a>, layout: &Layout, size: u64) -> Option<
         }
         loader = fields
             .range(offset, length)
-            .and_then(|path| path.split(|byte| *byte == 0).next())
+            .and_then(|path| split(path, 0).next())
             .filter(|path| !path.is_empty());
         break;
     }

@@ -1,5 +1,7 @@
 //! The first line of a script, as the kernel reads it (`fs/binfmt_script.c`, execve(2), *Interpreter scripts*).
 
+use crate::bytes::split;
+
 /// How much of a file the kernel looks at (`BINPRM_BUF_SIZE`, `include/uapi/linux/binfmts.h`).
 const LOOKED_AT: usize = 256;
 
@@ -11,7 +13,7 @@ pub fn interpreter(head: &[u8]) -> Option<&[u8]> {
     let is_cut = head.len() >= LOOKED_AT;
     let seen = head.get(..LOOKED_AT).unwrap_or(head);
     let rest = seen.strip_prefix(b"#!")?;
-    let mut lines = rest.split(|byte| *byte == b'\n');
+    let mut lines = split(rest, b'\n');
     let line = lines.next()?;
     let line_is_cut = is_cut && lines.next().is_none();
 

@@ -3,8 +3,9 @@
 
 pub use super::line::Named;
 
-use super::line::{ErrorName, Line, Outside, Value};
-use crate::exec_failure::{Machine, ProcessLimit, Reason, append_machine};
+use super::line::Value::{Bool, ErrorName, Outside, Process, Processes, Words};
+use super::line::{Line, Value};
+use crate::exec_failure::{ProcessLimit, Reason};
 use crate::limits::SLOW_STOP;
 use crate::posix::errno::Errno;
 use crate::posix::pid::Pid;
@@ -276,116 +277,123 @@ impl Event<'_> {
     /// Writes the event: in text its words, in JSON its fields. `begin` takes its level and its name and returns the
     /// line to write to, or `None` where nothing is to be written: then there is nothing to build either.
     // Not one call a line, as rustfmt would have it, but a line as it reads.
+    #[expect(clippy::too_many_lines, reason = "one arm for each event")]
     #[rustfmt::skip]
+    #[expect(clippy::too_many_lines, reason = "an arm for each event")]
     pub fn describe<'l, 'a>(
         &self,
         begin: impl FnOnce(Level, &'static str) -> Option<&'l mut Line<'a>>,
     ) -> Option<&'l mut Line<'a>> {
-        Some(match *self {
+        let say = |level, name, words, values: &[Value<'_>]| {
+            begin(level, name).map(|line| line.write(words, values))
+        };
+        match *self {
             // ---- Errors ----
-            Self::ExecFailed { command, path, reason, error } => begin(Level::Error, "exec_failed")?
-                .words("cannot execute '").field("command", Outside(command)).words("'")
-                .found_as(path).words(": ").reason(reason, error),
-            Self::StartFailed { step, command, error, limit } => begin(Level::Error, "start_failed")?
-                .words("cannot create a ").field("step", step)
-                .words(" for '").field("command", Outside(command)).words("': ").limit(limit, error),
-            Self::OutputFailed { error } => begin(Level::Error, "output_failed")?
-                .words("cannot write to standard output: ").field("error", error),
-            Self::UsageError { source, problem } => begin(Level::Error, "usage_error")?
-                .field("source", source).words(": ").problem(problem).words("; try --help"),
+            Self::ExecFailed { command, path, reason, error } => Some(say(Level::Error, "exec_failed",
+                "cannot execute '{command}'", &[Outside(command)])?.found_as(path).reason(reason, error)),
+            Self::StartFailed { step, command, error, limit } => Some(say(Level::Error, "start_failed",
+                "cannot create a {step} for '{command}': ", &[Words(step.words()), Outside(command)])?
+                .limit(limit, error)),
+            Self::OutputFailed { error } => say(Level::Error, "output_failed",
+                "cannot write to standard output: {error}", &[error.into()]),
+            Self::UsageError { source, problem } => Some(say(Level::Error, "usage_error",
+                "{source}: ", &[Words(source.words())])?.problem(problem).write("; try --help", &[])),
 
             // ---- Warnings ----
-            Self::Survivor { process, state, disposition, signal } => begin(Level::Warning, "survivor")?
-                .words("had to kill process ").process(process)
-                .words(": it ").act(state, disposition, signal),
-            Self::MoreSurvivors { processes } => begin(Level::Warning, "more_survivors")?
-                .words("had to kill ").field("processes", processes)
-                .words(one_or_many(processes, " more process", " more processes")),
-            Self::SurvivorsUnknown { error } => begin(Level::Warning, "survivors_unknown")?
-                .words("cannot tell which processes had to be killed: ").field("error", error),
-            Self::Killed { elapsed, since } => begin(Level::Warning, "killed")?
-                .words("the deadline has passed: sent SIGKILL to all that was left, ").field("elapsed_ms", elapsed)
-                .words(match since {
-                    CountedFrom::ShutdownBegan => " after the shutdown began",
-                    CountedFrom::MainChildEnded => " after the main child ended",
-                }),
-            Self::Unkillable { elapsed } => begin(Level::Warning, "unkillable")?
-                .words("some processes outlived SIGKILL for ").field("elapsed_ms", elapsed)
-                .words("; exiting without them"),
-            Self::SigkillExplained { pid, killer } => begin(Level::Warning, "sigkill_explained")?
-                .words("main child ").field("pid", pid).words(" was killed by SIGKILL, ").killer(killer),
-            Self::MainChildCrashed { main_child, signal, core_dumped } => begin(Level::Warning, "main_child_crashed")?
-                .words("main child ").process(main_child).words(" was killed by ").field("signal", signal)
-                .words(if core_dumped { ", core dumped" } else { ", no core dumped" })
-                .json_field("core_dumped", core_dumped),
-            Self::OomKilled { processes } => begin(Level::Warning, "oom_killed")?
-                .words("out of memory: ").oom_kills(processes),
+            Self::Survivor { process, state, disposition, signal } => Some(say(Level::Warning, "survivor",
+                "had to kill process ", &[])?.process(process)
+                .write(": ", &[]).act(state, disposition, signal)),
+            Self::MoreSurvivors { processes } => say(Level::Warning, "more_survivors",
+                "had to kill {processes} more {}", &[processes.into(), plural(processes)]),
+            Self::SurvivorsUnknown { error } => say(Level::Warning, "survivors_unknown",
+                "cannot tell which processes had to be killed: {error}", &[error.into()]),
+            Self::Killed { elapsed, since } => say(Level::Warning, "killed",
+                "the deadline has passed: sent SIGKILL to all that was left, {elapsed_ms} after the {}", &[
+                    elapsed.into(),
+                    Words(match since {
+                        CountedFrom::ShutdownBegan => "shutdown began",
+                        CountedFrom::MainChildEnded => "main child ended",
+                    }),
+                ]),
+            Self::Unkillable { elapsed } => say(Level::Warning, "unkillable",
+                "some processes outlived SIGKILL for {elapsed_ms}; exiting without them", &[elapsed.into()]),
+            Self::SigkillExplained { pid, killer } => Some(say(Level::Warning, "sigkill_explained",
+                "main child {pid} was killed by SIGKILL, ", &[pid.into()])?.killer(killer)),
+            Self::MainChildCrashed { main_child, signal, core_dumped } => Some(say(Level::Warning, "main_child_crashed",
+                "main child ", &[])?.process(main_child)
+                .write(" was killed by {signal}, {}core dumped", &[
+                    signal.into(),
+                    Words(if core_dumped { "" } else { "no " }),
+                ])
+                .json_field("core_dumped", Bool(core_dumped))),
+            Self::OomKilled { processes } => Some(say(Level::Warning, "oom_killed",
+                "out of memory: ", &[])?.oom_kills(processes)),
             Self::SlowStop { main_child, state, disposition, signal } =>
-                begin(slow_stop_level(state, disposition), "slow_stop")?
-                .words("main child ").process(main_child).words(" still lives ").field("elapsed_ms", SLOW_STOP)
-                .words(" after its stop signal: it ").act(state, disposition, signal),
+                Some(say(slow_stop_level(state, disposition), "slow_stop", "main child ", &[])?.process(main_child)
+                .write(" still lives {elapsed_ms} after its stop signal: ", &[SLOW_STOP.into()])
+                .act(state, disposition, signal)),
             Self::CutOff { main_child, processes, first, shutdown_began } =>
-                begin(if shutdown_began { Level::Warning } else { Level::Info }, "cut_off")?
-                .words("'").field("main_child", Outside(main_child)).words("' is gone and ")
-                .field("processes", processes)
-                .words(one_or_many(processes, " process is cut off", " processes are cut off"))
-                .words(if first.is_empty() { "" } else { ": " }).field("first", first)
-                .words(one_or_many(processes, "; --wait-all waits for it", "; --wait-all waits for them")),
-            Self::DaemonCutOff { pid, daemon } => begin(Level::Warning, "daemon_cut_off")?
-                .words("main child ").field("pid", pid).words(" ended and left a daemon, which ends now: ")
-                .field("daemon", daemon).words("; run it in the foreground"),
+                say(if shutdown_began { Level::Warning } else { Level::Info }, "cut_off",
+                    "'{main_child}' is gone and {processes} {} cut off{}{first}; --wait-all waits for {}", &[
+                    Outside(main_child),
+                    processes.into(),
+                    Words(one_or_many(processes, "process is", "processes are")),
+                    Words(if first.is_empty() { "" } else { ": " }),
+                    Processes(first),
+                    Words(one_or_many(processes, "it", "them")),
+                ]),
+            Self::DaemonCutOff { pid, daemon } => say(Level::Warning, "daemon_cut_off",
+                "main child {pid} ended and left a daemon, which ends now: {daemon}; run it in the foreground",
+                    &[pid.into(), Process(daemon)]),
             // tini's words.
-            Self::Reaped { pid, warn: true } => begin(Level::Warning, "reaped")?
-                .words("Reaped zombie process with pid=").field("pid", pid),
-            Self::Reaped { pid, warn: false } => begin(Level::Debug, "reaped")?
-                .words("reaped process ").field("pid", pid),
+            Self::Reaped { pid, warn: true } => say(Level::Warning, "reaped",
+                "Reaped zombie process with pid={pid}", &[pid.into()]),
+            Self::Reaped { pid, warn: false } => say(Level::Debug, "reaped", "reaped process {pid}", &[pid.into()]),
 
             // ---- Life of the main child ----
-            Self::Started { command, pid } => begin(Level::Info, "started")?
-                .words("started '").field("command", Outside(command)).words("' as process ").field("pid", pid),
-            Self::EmptyFile { path } => begin(Level::Info, "empty_file")?
-                .words("'").field("path", Outside(path)).words("' is empty: run as a shell script, it does nothing"),
-            Self::Forwarded { signal, pid } => begin(Level::Info, "signal_forwarded")?
-                .words("forwarded ").field("signal", signal).words(" to process ").field("pid", pid),
-            Self::ForwardedToGroup { signal, group } => begin(Level::Info, "signal_forwarded")?
-                .words("forwarded ").field("signal", signal).words(" to process group ").field("group", group),
-            Self::ShutdownBegan { signal } => begin(Level::Info, "shutdown_began")?
-                .words("shutdown began with ").field("signal", signal),
-            Self::StopDelayed { signal, delay } => begin(Level::Info, "stop_delayed")?
-                .words("holding ").field("signal", signal).words(" back for ").field("delay_ms", delay),
-            Self::Escalated { signal, elapsed } => begin(Level::Info, "signal_escalated")?
-                .words("escalated to ").field("signal", signal)
-                .words(", ").field("elapsed_ms", elapsed).words(" after the first stop signal"),
-            Self::RestSignalled { signal, processes: Some(processes) } => begin(Level::Info, "rest_signalled")?
-                .words("sent ").field("signal", signal).words(" to the rest, ").field("processes", processes)
-                .words(one_or_many(processes, " process", " processes")),
-            Self::RestSignalled { signal, processes: None } => begin(Level::Info, "rest_signalled")?
-                .words("sent ").field("signal", signal).words(" to the rest"),
-            Self::MainChildExited { pid, status } => begin(Level::Info, "main_child_ended")?
-                .words("main child ").field("pid", pid).words(" exited with status ").field("status", status),
-            Self::MainChildKilled { pid, signal } => begin(Level::Info, "main_child_ended")?
-                .words("main child ").field("pid", pid).words(" was killed by ").field("signal", signal),
-            Self::ShutdownTook { elapsed } => begin(Level::Info, "shutdown_took")?
-                .words("shutdown took ").field("elapsed_ms", elapsed),
-            Self::Exit { status } => begin(Level::Info, "exit")?
-                .words("exiting with status ").field("status", status),
-            Self::ExitBySignal { signal } => begin(Level::Info, "exit")?
-                .words("ending by ").field("signal", signal).words(", as the main child did"),
-            Self::Paused => begin(Level::Info, "paused")?
-                .words("waiting for a stop signal"),
+            Self::Started { command, pid } => say(Level::Info, "started",
+                "started '{command}' as process {pid}", &[Outside(command), pid.into()]),
+            Self::EmptyFile { path } => say(Level::Info, "empty_file",
+                "'{path}' is empty: run as a shell script, it does nothing", &[Outside(path)]),
+            Self::Forwarded { signal, pid } => say(Level::Info, "signal_forwarded",
+                "forwarded {signal} to process {pid}", &[signal.into(), pid.into()]),
+            Self::ForwardedToGroup { signal, group } => say(Level::Info, "signal_forwarded",
+                "forwarded {signal} to process group {group}", &[signal.into(), group.into()]),
+            Self::ShutdownBegan { signal } => say(Level::Info, "shutdown_began",
+                "shutdown began with {signal}", &[signal.into()]),
+            Self::StopDelayed { signal, delay } => say(Level::Info, "stop_delayed",
+                "holding {signal} back for {delay_ms}", &[signal.into(), delay.into()]),
+            Self::Escalated { signal, elapsed } => say(Level::Info, "signal_escalated",
+                "escalated to {signal}, {elapsed_ms} after the first stop signal",
+                    &[signal.into(), elapsed.into()]),
+            Self::RestSignalled { signal, processes: Some(processes) } => say(Level::Info, "rest_signalled",
+                "sent {signal} to the rest, {processes} {}",
+                    &[signal.into(), processes.into(), plural(processes)]),
+            Self::RestSignalled { signal, processes: None } => say(Level::Info, "rest_signalled",
+                "sent {signal} to the rest", &[signal.into()]),
+            Self::MainChildExited { pid, status } => say(Level::Info, "main_child_ended",
+                "main child {pid} exited with status {status}", &[pid.into(), status.into()]),
+            Self::MainChildKilled { pid, signal } => say(Level::Info, "main_child_ended",
+                "main child {pid} was killed by {signal}", &[pid.into(), signal.into()]),
+            Self::ShutdownTook { elapsed } => say(Level::Info, "shutdown_took",
+                "shutdown took {elapsed_ms}", &[elapsed.into()]),
+            Self::Exit { status } => say(Level::Info, "exit", "exiting with status {status}", &[status.into()]),
+            Self::ExitBySignal { signal } => say(Level::Info, "exit",
+                "ending by {signal}, as the main child did", &[signal.into()]),
+            Self::Paused => say(Level::Info, "paused", "waiting for a stop signal", &[]),
 
             // ---- Details ----
-            Self::Dropped { signal, reason } => begin(Level::Debug, "signal_dropped")?
-                .words("dropped ").field("signal", signal).words(": ").field("reason", reason),
-            Self::MainChildStopped { pid, signal } => begin(Level::Debug, "main_child_stopped")?
-                .words("main child ").field("pid", pid).words(" was stopped by ").field("signal", signal),
-            Self::MainChildResumed { pid } => begin(Level::Debug, "main_child_resumed")?
-                .words("resumed the process group of main child ").field("pid", pid),
-            Self::OptionsIgnored => begin(Level::Debug, "options_ignored")?
-                .words("PIDLING_OPTIONS is not read: this pidling is not PID 1"),
-            Self::ErrorIgnored { call, error } => begin(Level::Debug, "error_ignored")?
-                .field("call", call).words(" failed harmlessly: ").field("error", error),
-        })
+            Self::Dropped { signal, reason } => say(Level::Debug, "signal_dropped",
+                "dropped {signal}: {reason}", &[signal.into(), Words(reason.words())]),
+            Self::MainChildStopped { pid, signal } => say(Level::Debug, "main_child_stopped",
+                "main child {pid} was stopped by {signal}", &[pid.into(), signal.into()]),
+            Self::MainChildResumed { pid } => say(Level::Debug, "main_child_resumed",
+                "resumed the process group of main child {pid}", &[pid.into()]),
+            Self::OptionsIgnored => say(Level::Debug, "options_ignored",
+                "PIDLING_OPTIONS is not read: this pidling is not PID 1", &[]),
+            Self::ErrorIgnored { call, error } => say(Level::Debug, "error_ignored",
+                "{call} failed harmlessly: {error}", &[Words(call), error.into()]),
+        }
     }
 }
 
@@ -394,127 +402,128 @@ impl Event<'_> {
 impl Line<'_> {
     /// A process and, where it is known, its name.
     fn process(&mut self, Named { pid, name }: Named<'_>) -> &mut Self {
-        let line = self.field("pid", pid);
         if name.is_empty() {
-            return line;
+            self.write("{pid}", &[pid.into()])
+        } else {
+            self.write("{pid} ({name})", &[pid.into(), Outside(name)])
         }
-        line.words(" (").field("name", Outside(name)).words(")")
     }
 
     /// What a process does about a signal, and the letter of its state, `proc_pid_stat(5)`.
     fn act(&mut self, state: u8, disposition: Disposition, signal: Signal) -> &mut Self {
-        self.field("disposition", disposition).words(" ").field("signal", signal)
-            .words(" (state ").field("state", Outside(&[state]))
-            .words(match state {
-                b'D' => ", uninterruptible sleep)",
-                b'T' => ", stopped)",
-                b't' => ", stopped by a debugger)",
-                _ => ")",
-            })
+        self.write("it {disposition} {signal} (state {state}{})", &[
+            Words(words_of(disposition)),
+            signal.into(),
+            Outside(&[state]),
+            Words(match state {
+                b'D' => ", uninterruptible sleep",
+                b'T' => ", stopped",
+                b't' => ", stopped by a debugger",
+                _ => "",
+            }),
+        ])
     }
 
     /// The file behind the command, where that is not the command itself.
     fn found_as(&mut self, path: Option<&[u8]>) -> &mut Self {
         match path {
-            Some(path) => self.words(", found as '").field("path", Outside(path)).words("'"),
+            Some(path) => self.write(", found as '{path}'", &[Outside(path)]),
             None => self,
         }
     }
 
     /// Why a command could not be executed (contract 2.6, 2.7).
     fn reason(&mut self, reason: Reason<'_>, error: Errno) -> &mut Self {
-        match reason {
-            Reason::Errno => return self.json_field("reason", "errno").field("error", error),
-            Reason::NotInPath => self.json_field("reason", "not_in_path")
-                .words("it is in no directory of PATH"),
-            Reason::OneWord => self.json_field("reason", "one_word")
-                .words("no file has that name; it is one word: give arguments as words of their own"),
-            Reason::LooksLikeOption => self.json_field("reason", "looks_like_option")
-                .words("no file has that name; options go before --, or into PIDLING_OPTIONS"),
-            Reason::MissingInterpreter(interpreter) => self.json_field("reason", "missing_interpreter")
-                .words("its interpreter '").field("interpreter", Outside(interpreter)).words("' does not exist")
-                .words(if interpreter.ends_with(b"\r") { ": the line ends with a carriage return" } else { "" }),
-            Reason::MissingLoader(loader) => self.json_field("reason", "missing_loader")
-                .words("its loader '").field("loader", Outside(loader)).words("' does not exist"),
-            Reason::OtherMachine { program, here } => self.json_field("reason", "other_machine")
-                .words("it is for ").field("program_machine", program)
-                .words(", this is ").field("this_machine", here),
-            Reason::Truncated => self.json_field("reason", "truncated")
-                .words("the file is cut short: it ends before its ELF headers do"),
-            Reason::Directory => self.json_field("reason", "directory")
-                .words("it is a directory"),
-            Reason::NoExecutePermission => self.json_field("reason", "no_execute_permission")
-                .words("this user has no permission to execute it"),
-            Reason::NoexecMount => self.json_field("reason", "noexec_mount")
-                .words("it is on a file system that is mounted noexec"),
-            Reason::UnsearchableDirectory(directory) => self.json_field("reason", "unsearchable_directory")
-                .words("this user has no permission to search the directory '")
-                .field("directory", Outside(directory)).words("'"),
-        }
-        .words(" (").field("error", ErrorName(error)).words(")")
+        let (code, words, values): (_, _, &[Value<'_>]) = match reason {
+            Reason::Errno => return self.code("reason", "errno").write(": {error}", &[error.into()]),
+            Reason::NotInPath => ("not_in_path", ": it is in no directory of PATH", &[]),
+            Reason::OneWord =>
+                ("one_word", ": no file has that name; it is one word: give arguments as words of their own", &[]),
+            Reason::LooksLikeOption =>
+                ("looks_like_option", ": no file has that name; options go before --, or into PIDLING_OPTIONS", &[]),
+            Reason::MissingInterpreter(interpreter) =>
+                ("missing_interpreter", ": its interpreter '{interpreter}' does not exist{}", &[
+                    Outside(interpreter),
+                    Words(if interpreter.ends_with(b"\r") { ": the line ends with a carriage return" } else { "" }),
+                ]),
+            Reason::MissingLoader(loader) =>
+                ("missing_loader", ": its loader '{loader}' does not exist", &[Outside(loader)]),
+            Reason::OtherMachine { program, here } =>
+                ("other_machine", ": it is for {program_machine}, this is {this_machine}", &[program.into(), here.into()]),
+            Reason::Truncated => ("truncated", ": the file is cut short: it ends before its ELF headers do", &[]),
+            Reason::Directory => ("directory", ": it is a directory", &[]),
+            Reason::NoExecutePermission =>
+                ("no_execute_permission", ": this user has no permission to execute it", &[]),
+            Reason::NoexecMount => ("noexec_mount", ": it is on a file system that is mounted noexec", &[]),
+            Reason::UnsearchableDirectory(directory) =>
+                ("unsearchable_directory", ": this user has no permission to search the directory '{directory}'",
+                    &[Outside(directory)]),
+        };
+        self.code("reason", code).write(words, values).write(" ({error})", &[ErrorName(error)])
     }
 
     /// Why nothing could be created.
     fn limit(&mut self, limit: Option<ProcessLimit>, error: Errno) -> &mut Self {
         let (name, processes) = match limit {
-            None => return self.field("error", error),
+            None => return self.write("{error}", &[error.into()]),
             Some(ProcessLimit::ResourceLimit(processes)) => ("RLIMIT_NPROC", processes),
             Some(ProcessLimit::ControlGroup(processes)) => ("pids.max", processes),
         };
-        self.words("the limit ").field("limit", name)
-            .words(" of ").field("limit_value", processes).words(" processes is reached")
-            .words(" (").field("error", ErrorName(error)).words(")")
+        self.write("the limit {limit} of {limit_value} processes is reached ({error})",
+            &[Words(name), processes.into(), ErrorName(error)])
     }
 
     /// What is wrong with a word (contract 10.5).
     fn problem(&mut self, problem: Problem<'_>) -> &mut Self {
-        match problem {
-            Problem::UnknownOption { word, nearest: None } => self.json_field("problem", "unknown_option")
-                .words("unknown option '").field("word", Outside(word)).words("'"),
-            Problem::UnknownOption { word, nearest: Some(nearest) } => self.json_field("problem", "unknown_option")
-                .words("unknown option '").field("word", Outside(word))
-                .words("', the nearest is '").field("option", nearest).words("'"),
-            Problem::MissingValue { option, expected } => self.json_field("problem", "missing_value")
-                .words("no value for '").field("option", option)
-                .words("', expected ").field("expected", expected),
-            Problem::BadValue { option, value, expected } => self.json_field("problem", "bad_value")
-                .words("bad value '").field("word", Outside(value)).words("' for '").field("option", option)
-                .words("', expected ").field("expected", expected),
-            Problem::UnwantedValue { option, value } => self.json_field("problem", "unwanted_value")
-                .words("unwanted value '").field("word", Outside(value)).words("' for '").field("option", option)
-                .words("', which takes none"),
-            Problem::NotAnOption { word } => self.json_field("problem", "not_an_option")
-                .words("unwanted word '").field("word", Outside(word)).words("', expected options only"),
-            Problem::UnwantedCommand { word } => self.json_field("problem", "unwanted_command")
-                .words("unwanted command '").field("word", Outside(word)).words("', --pause takes none"),
-            Problem::NoCommand => self.json_field("problem", "no_command")
-                .words("no command, expected COMMAND [ARG...]"),
-        }
+        let (code, words, values): (_, _, &[Value<'_>]) = match problem {
+            Problem::UnknownOption { word, nearest: None } =>
+                ("unknown_option", "unknown option '{word}'", &[Outside(word)]),
+            Problem::UnknownOption { word, nearest: Some(nearest) } =>
+                ("unknown_option", "unknown option '{word}', the nearest is '{option}'",
+                    &[Outside(word), Words(nearest)]),
+            Problem::MissingValue { option, expected } =>
+                ("missing_value", "no value for '{option}', expected {expected}", &[Words(option), Words(expected)]),
+            Problem::BadValue { option, value, expected } =>
+                ("bad_value", "bad value '{word}' for '{option}', expected {expected}",
+                    &[Outside(value), Words(option), Words(expected)]),
+            Problem::UnwantedValue { option, value } =>
+                ("unwanted_value", "unwanted value '{word}' for '{option}', which takes none",
+                    &[Outside(value), Words(option)]),
+            Problem::NotAnOption { word } =>
+                ("not_an_option", "unwanted word '{word}', expected options only", &[Outside(word)]),
+            Problem::UnwantedCommand { word } =>
+                ("unwanted_command", "unwanted command '{word}', --pause takes none", &[Outside(word)]),
+            Problem::NoCommand => ("no_command", "no command, expected COMMAND [ARG...]", &[]),
+        };
+        self.code("problem", code).write(words, values)
     }
 
     /// Who sent SIGKILL, as far as that can be known (contract 7.1).
     fn killer(&mut self, killer: Killer) -> &mut Self {
-        match killer {
-            Killer::Deadline => self.json_field("killer", "deadline")
-                .words("sent by pidling at the deadline"),
-            Killer::Rewrite => self.json_field("killer", "rewrite")
-                .words("which pidling forwarded in place of another signal"),
-            Killer::Outside(OomKills::Unknown) => self.json_field("killer", "unknown")
-                .words("not sent by pidling; the OOM kills of its cgroup cannot be read"),
-            Killer::Outside(OomKills::SoFar(count)) => self.json_field("killer", "unknown")
-                .words("not sent by pidling; OOM kills of its cgroup so far: ").field("oom_kill", count),
-            Killer::Outside(OomKills::OfThisRun(0)) => self.json_field("killer", "not_oom_killer")
-                .words("not sent by pidling, and not by the OOM killer: ").oom_kills(0),
-            Killer::Outside(OomKills::OfThisRun(count)) => self.json_field("killer", "probably_oom_killer")
-                .words("not sent by pidling; probably out of memory: ").oom_kills(count),
-        }
+        let (code, words, values): (_, _, &[Value<'_>]) = match killer {
+            Killer::Deadline => ("deadline", "sent by pidling at the deadline", &[]),
+            Killer::Rewrite => ("rewrite", "which pidling forwarded in place of another signal", &[]),
+            Killer::Outside(OomKills::Unknown) =>
+                ("unknown", "not sent by pidling; the OOM kills of the cgroup of pidling cannot be read", &[]),
+            Killer::Outside(OomKills::SoFar(count)) =>
+                ("unknown", "not sent by pidling; OOM kills of the cgroup of pidling so far: {oom_kill}", &[count.into()]),
+            Killer::Outside(OomKills::OfThisRun(0)) => return self.code("killer", "not_oom_killer")
+                .write("not sent by pidling, and not by the OOM killer: ", &[]).oom_kills(0),
+            Killer::Outside(OomKills::OfThisRun(count)) => return self.code("killer", "probably_oom_killer")
+                .write("not sent by pidling; probably out of memory: ", &[]).oom_kills(count),
+        };
+        self.code("killer", code).write(words, values)
     }
 
     /// How many processes were killed for want of memory (contract 7.1, 7.2).
     fn oom_kills(&mut self, processes: u32) -> &mut Self {
-        self.words("the kernel has killed ").field("oom_kill", processes)
-            .words(one_or_many(processes, " process of this cgroup", " processes of this cgroup"))
+        self.write("the kernel has killed {oom_kill} {} of this cgroup", &[processes.into(), plural(processes)])
     }
+}
+
+/// The word behind a number of processes.
+const fn plural(processes: u32) -> Value<'static> {
+    Words(one_or_many(processes, "process", "processes"))
 }
 
 /// The words behind a number.
@@ -532,55 +541,44 @@ const fn slow_stop_level(state: u8, disposition: Disposition) -> Level {
     }
 }
 
-impl Value for Source {
-    fn append(self, line: &mut Line<'_>) {
-        let words = match self {
+impl Source {
+    const fn words(self) -> &'static str {
+        match self {
             Self::Environment => "environment",
             Self::PidlingOptions => "PIDLING_OPTIONS",
             Self::CommandLine => "command line",
-        };
-        words.append(line);
+        }
     }
 }
 
-impl Value for StartStep {
-    fn append(self, line: &mut Line<'_>) {
-        let words = match self {
+impl StartStep {
+    const fn words(self) -> &'static str {
+        match self {
             Self::Process => "process",
             Self::ProcessGroup => "process group",
             Self::Session => "session",
-        };
-        words.append(line);
+        }
     }
 }
 
-impl Value for DropReason {
-    fn append(self, line: &mut Line<'_>) {
-        let words = match self {
+impl DropReason {
+    const fn words(self) -> &'static str {
+        match self {
             Self::CausedByPidling => "caused by pidling",
             Self::NoMainChild => "no main child",
             Self::RewrittenTo0 => "rewritten to 0",
-        };
-        words.append(line);
+        }
     }
 }
 
-impl Value for Disposition {
-    fn append(self, line: &mut Line<'_>) {
-        let words = match self {
-            Self::NeverGot => "never got",
-            Self::Ignores => "ignores",
-            Self::Catches => "catches",
-            Self::Blocks => "blocks",
-            Self::HasNotActedOn => "has not acted on",
-        };
-        words.append(line);
-    }
-}
-
-impl Value for Machine {
-    fn append(self, line: &mut Line<'_>) {
-        line.name(|buffer| append_machine(self, buffer));
+/// What a process does about a signal.
+const fn words_of(disposition: Disposition) -> &'static str {
+    match disposition {
+        Disposition::NeverGot => "never got",
+        Disposition::Ignores => "ignores",
+        Disposition::Catches => "catches",
+        Disposition::Blocks => "blocks",
+        Disposition::HasNotActedOn => "has not acted on",
     }
 }
 

@@ -1,10 +1,11 @@
 //! One writer for both formats of a log line (contract 8.3, 8.4). It knows formats and types of values, and no event.
 //! Pure.
 //!
-//! Our own words are `&'static str`. Whatever comes from outside the program goes in as [`Outside`], whose bytes are
+//! Our own words are `&'static str`. Whatever comes from outside the program goes in as [`Value::Outside`], whose bytes are
 //! escaped, and of which a line shows so much that our own words always fit.
 
-use crate::bytes::Buffer;
+use crate::bytes::{Buffer, split, split_once};
+use crate::exec_failure::{Machine, append_machine};
 use crate::limits::WORDS;
 use crate::posix::errno::Errno;
 use crate::posix::pid::Pid;
@@ -56,9 +57,11 @@ impl<'a> Line<'a> {
     /// `time` is in seconds and milliseconds since 1970-01-01 UTC.
     pub fn begin_json(&mut self, time: (u32, u32), level: &'static str, event: &'static str) {
         self.clear();
-        self.buffer.push_bytes(b"{\"time\":");
-        self.name(|buffer| append_time(time, buffer));
-        let _ = self.field("level", level).field("event", event);
+        self.buffer.push_bytes(b"{\"time\":\"");
+        append_time(time, &mut self.buffer);
+        self.buffer.push(b'"');
+        self.field(b"level", &Value::Words(level));
+        self.field(b"event", &Value::Words(event));
     }
 
     fn clear(&mut self) {
@@ -75,42 +78,57 @@ impl<'a> Line<'a> {
         self.buffer.as_bytes()
     }
 
-    /// Words of ours, which text alone has.
-    pub fn words(&mut self, words: &'static str) -> &mut Self {
-        match self.format {
-            Format::Text => self.buffer.push_bytes(words.as_bytes()),
-            Format::Json => {}
+    /// Our own words, with the values of the fields in place of their `{key}`, one after the other. Text has all of it,
+    /// JSON the fields alone. A value for `{}` is one more of our words, which no field of JSON stands for.
+    pub fn write(&mut self, words: &'static str, values: &[Value<'_>]) -> &mut Self {
+        let mut rest = words.as_bytes();
+        for value in values {
+            if let Some((before, behind)) = split_once(rest, b'{')
+                && let Some((key, behind)) = split_once(behind, b'}')
+            {
+                self.words(before);
+                self.field(key, value);
+                rest = behind;
+            }
         }
+        self.words(rest);
         self
     }
 
-    /// A field: in text its value, in JSON its key and its value.
-    pub fn field(&mut self, key: &'static str, value: impl Value) -> &mut Self {
+    /// A field that JSON alone has.
+    pub fn json_field(&mut self, key: &'static str, value: Value<'_>) -> &mut Self {
         match self.format {
             Format::Text => {}
-            Format::Json => {
-                self.buffer.push_bytes(b",\"");
-                self.buffer.push_bytes(key.as_bytes());
-                self.buffer.push_bytes(b"\":");
-            }
+            Format::Json => self.field(key.as_bytes(), &value),
         }
-        value.append(self);
         self
     }
 
     /// A field that JSON alone has: a code for what text says in words.
-    pub fn json_field(&mut self, key: &'static str, value: impl Value) -> &mut Self {
+    pub fn code(&mut self, key: &'static str, code: &'static str) -> &mut Self {
+        self.json_field(key, Value::Words(code))
+    }
+
+    /// Words, which text alone has.
+    fn words(&mut self, words: &[u8]) {
         match self.format {
-            Format::Text => self,
-            Format::Json => self.field(key, value),
+            Format::Text => self.buffer.push_bytes(words),
+            Format::Json => {}
         }
     }
 
-    /// Appends a name of ours, which needs no escaping: in JSON with quotes around it.
-    pub fn name(&mut self, append: impl FnOnce(&mut Buffer<'_>)) {
-        self.quote();
-        append(&mut self.buffer);
-        self.quote();
+    /// A field: in text its value, in JSON its key and its value, unless there is no key.
+    fn field(&mut self, key: &[u8], value: &Value<'_>) {
+        match self.format {
+            Format::Text => {}
+            Format::Json if key.is_empty() => return,
+            Format::Json => {
+                for part in [b",\"", key, b"\":"] {
+                    self.buffer.push_bytes(part);
+                }
+            }
+        }
+        self.value(value);
     }
 
     fn quote(&mut self) {
@@ -207,108 +225,179 @@ impl Escape {
 }
 
 /// What a field can hold.
-pub trait Value {
-    /// Appends itself to the line, in the line's format.
-    fn append(self, line: &mut Line<'_>);
+#[derive(Clone, Copy, Debug)]
+pub enum Value<'a> {
+    /// A number.
+    Number(u32),
+    /// `true` or `false` in both formats.
+    Bool(bool),
+    /// The number of a process.
+    Pid(Pid),
+    /// Its name with `SIG`.
+    Signal(Signal),
+    /// Its name, and in text its meaning: `ENOENT (no such file or directory)`.
+    Errno(Errno),
+    /// Its name alone, because words of ours say what it means: `ENOENT`.
+    ErrorName(Errno),
+    /// In text seconds, `1.204 s`; in JSON milliseconds, `1204`.
+    Time(Milliseconds),
+    /// The machine's name.
+    Machine(Machine),
+    /// Words of ours, shown whole.
+    Words(&'static str),
+    /// A word from outside the program, in any bytes. Printable ASCII is written as it is, but for a backslash and, in
+    /// JSON, a double quote, which get a backslash; every other byte as `\xNN`, in JSON `\u00NN`. It may take half of
+    /// the room that is left in the line, so that a word behind it gets its share.
+    Outside(&'a [u8]),
+    /// In text `nginx (9)`, in JSON an object with the number as `pid` and the name as `name`.
+    Process(Named<'a>),
+    /// In text `python3 (8), sh (9)`, in JSON an array. As many as there is room for; in text with three dots where
+    /// there are more.
+    Processes(&'a [Named<'a>]),
 }
 
-/// A number.
-impl Value for u32 {
-    fn append(self, line: &mut Line<'_>) {
-        line.buffer.push_decimal(self);
-    }
-}
-
-/// A number.
-impl Value for u8 {
-    fn append(self, line: &mut Line<'_>) {
-        u32::from(self).append(line);
-    }
-}
-
-/// The words of JSON in both formats.
-impl Value for bool {
-    fn append(self, line: &mut Line<'_>) {
-        let word = if self { "true" } else { "false" };
-        line.buffer.push_bytes(word.as_bytes());
-    }
-}
-
-/// A number.
-impl Value for Pid {
-    fn append(self, line: &mut Line<'_>) {
-        self.number().cast_unsigned().append(line);
-    }
-}
-
-/// Its name with `SIG`.
-impl Value for Signal {
-    fn append(self, line: &mut Line<'_>) {
-        line.name(|buffer| self.append_name(buffer));
-    }
-}
-
-/// Its name, and in text its meaning: `ENOENT (no such file or directory)`.
-impl Value for Errno {
-    fn append(self, line: &mut Line<'_>) {
-        ErrorName(self).append(line);
-        if let Some((_, meaning)) = self.describe() {
-            let _ = line.words(" (").words(meaning).words(")");
+impl Line<'_> {
+    /// Appends a value in the line's format.
+    fn value(&mut self, value: &Value<'_>) {
+        match *value {
+            Value::Number(number) => self.buffer.push_decimal(number),
+            Value::Bool(true) => self.buffer.push_bytes(b"true"),
+            Value::Bool(false) => self.buffer.push_bytes(b"false"),
+            Value::Pid(pid) => self.buffer.push_decimal(pid.number().cast_unsigned()),
+            Value::Signal(signal) => {
+                self.quote();
+                signal.append_name(&mut self.buffer);
+                self.quote();
+            }
+            Value::Errno(error) => self.error(error, self.format == Format::Text),
+            Value::ErrorName(error) => self.error(error, false),
+            Value::Time(length) => self.time(length),
+            Value::Machine(machine) => {
+                self.quote();
+                append_machine(machine, &mut self.buffer);
+                self.quote();
+            }
+            Value::Words(words) => self.string(words.as_bytes(), usize::MAX),
+            Value::Outside(word) => {
+                let begin = self.buffer.length();
+                self.string(word, self.room / 2);
+                self.spend(begin);
+            }
+            Value::Process(process) => self.named(process),
+            Value::Processes(processes) => self.processes(processes),
         }
     }
-}
 
-/// An error whose name is enough, because words of ours say what it means: `ENOENT`.
-#[derive(Clone, Copy, Debug)]
-pub struct ErrorName(pub Errno);
-
-impl Value for ErrorName {
-    fn append(self, line: &mut Line<'_>) {
-        line.name(|buffer| {
-            if let Some((name, _)) = self.0.describe() {
-                buffer.push_bytes(name.as_bytes());
-            } else {
-                buffer.push_bytes(b"errno ");
-                buffer.push_decimal(self.0.number().into());
+    /// An error's name, and its meaning where it is asked for.
+    fn error(&mut self, error: Errno, with_meaning: bool) {
+        self.quote();
+        match (error.description(), with_meaning) {
+            (Some(description), true) => self.buffer.push_bytes(description.as_bytes()),
+            (Some(description), false) => {
+                let name = split(description.as_bytes(), b' ').next();
+                self.buffer.push_bytes(name.unwrap_or_default());
             }
-        });
+            (None, _) => {
+                self.buffer.push_bytes(b"errno ");
+                self.buffer.push_decimal(error.number().into());
+            }
+        }
+        self.quote();
     }
-}
 
-/// In text seconds, `1.204 s`; in JSON milliseconds, `1204`.
-impl Value for Milliseconds {
-    fn append(self, line: &mut Line<'_>) {
-        let Self(length) = self;
-        match line.format {
+    fn time(&mut self, Milliseconds(length): Milliseconds) {
+        match self.format {
             Format::Text => {
-                line.buffer.push_decimal(length / 1000);
-                line.buffer.push(b'.');
-                line.buffer.push_padded(length % 1000, 3);
-                line.buffer.push_bytes(b" s");
+                self.buffer.push_decimal(length / 1000);
+                self.buffer.push(b'.');
+                self.buffer.push_padded(length % 1000, 3);
+                self.buffer.push_bytes(b" s");
             }
-            Format::Json => line.buffer.push_decimal(length),
+            Format::Json => self.buffer.push_decimal(length),
         }
     }
-}
 
-/// Words of ours, shown whole.
-impl Value for &'static str {
-    fn append(self, line: &mut Line<'_>) {
-        line.string(self.as_bytes(), usize::MAX);
+    fn named(&mut self, Named { pid, name }: Named<'_>) {
+        let begin = self.buffer.length();
+        let pid = Value::Pid(pid);
+        match self.format {
+            Format::Text => {
+                let name = if name.is_empty() { b"?" } else { name };
+                self.string(name, Named::NAME);
+                self.buffer.push_bytes(b" (");
+                self.value(&pid);
+                self.buffer.push(b')');
+            }
+            Format::Json => {
+                self.buffer.push_bytes(b"{\"pid\":");
+                self.value(&pid);
+                self.buffer.push_bytes(b",\"name\":");
+                self.string(name, Named::NAME);
+                self.buffer.push(b'}');
+            }
+        }
+        self.spend(begin);
+    }
+
+    fn processes(&mut self, processes: &[Named<'_>]) {
+        let (begin, separator, cut, end): (&[u8], &[u8], &[u8], &[u8]) = match self.format {
+            Format::Text => (b"", b", ", b", ...", b""),
+            Format::Json => (b"[", b",", b"", b"]"),
+        };
+        self.buffer.push_bytes(begin);
+        for (index, process) in processes.iter().enumerate() {
+            if self.room < Named::LONGEST {
+                self.buffer.push_bytes(cut);
+                break;
+            }
+            if index > 0 {
+                self.buffer.push_bytes(separator);
+            }
+            self.named(*process);
+        }
+        self.buffer.push_bytes(end);
     }
 }
 
-/// A word from outside the program, in any bytes. Printable ASCII is written as it is, but for a backslash and, in
-/// JSON, a double quote, which get a backslash; every other byte as `\xNN`, in JSON `\u00NN`. It may take half of the
-/// room that is left in the line, so that a word behind it gets its share.
-#[derive(Clone, Copy, Debug)]
-pub struct Outside<'a>(pub &'a [u8]);
+impl From<u32> for Value<'_> {
+    fn from(number: u32) -> Self {
+        Self::Number(number)
+    }
+}
 
-impl Value for Outside<'_> {
-    fn append(self, line: &mut Line<'_>) {
-        let begin = line.buffer.length();
-        line.string(self.0, line.room / 2);
-        line.spend(begin);
+impl From<u8> for Value<'_> {
+    fn from(number: u8) -> Self {
+        Self::Number(number.into())
+    }
+}
+
+impl From<Pid> for Value<'_> {
+    fn from(pid: Pid) -> Self {
+        Self::Pid(pid)
+    }
+}
+
+impl From<Signal> for Value<'_> {
+    fn from(signal: Signal) -> Self {
+        Self::Signal(signal)
+    }
+}
+
+impl From<Errno> for Value<'_> {
+    fn from(error: Errno) -> Self {
+        Self::Errno(error)
+    }
+}
+
+impl From<Machine> for Value<'_> {
+    fn from(machine: Machine) -> Self {
+        Self::Machine(machine)
+    }
+}
+
+impl From<Milliseconds> for Value<'_> {
+    fn from(length: Milliseconds) -> Self {
+        Self::Time(length)
     }
 }
 
@@ -327,57 +416,6 @@ impl Named<'_> {
 
     /// What a process takes at most.
     const LONGEST: usize = r#"{"pid":2147483647,"name":""}"#.len() + Self::NAME;
-}
-
-/// In text `nginx (9)`, in JSON an object with the number as `pid` and the name as `name`.
-impl Value for Named<'_> {
-    fn append(self, line: &mut Line<'_>) {
-        let begin = line.buffer.length();
-        match line.format {
-            Format::Text => {
-                let name = if self.name.is_empty() {
-                    b"?"
-                } else {
-                    self.name
-                };
-                line.string(name, Self::NAME);
-                line.buffer.push_bytes(b" (");
-                self.pid.append(line);
-                line.buffer.push(b')');
-            }
-            Format::Json => {
-                line.buffer.push_bytes(b"{\"pid\":");
-                self.pid.append(line);
-                line.buffer.push_bytes(b",\"name\":");
-                line.string(self.name, Self::NAME);
-                line.buffer.push(b'}');
-            }
-        }
-        line.spend(begin);
-    }
-}
-
-/// In text `python3 (8), sh (9)`, in JSON an array. As many as there is room for; in text with three dots where there
-/// are more.
-impl Value for &[Named<'_>] {
-    fn append(self, line: &mut Line<'_>) {
-        let (begin, separator, cut, end): (&[u8], &[u8], &[u8], &[u8]) = match line.format {
-            Format::Text => (b"", b", ", b", ...", b""),
-            Format::Json => (b"[", b",", b"", b"]"),
-        };
-        line.buffer.push_bytes(begin);
-        for (index, process) in self.iter().enumerate() {
-            if line.room < Named::LONGEST {
-                line.buffer.push_bytes(cut);
-                break;
-            }
-            if index > 0 {
-                line.buffer.push_bytes(separator);
-            }
-            process.append(line);
-        }
-        line.buffer.push_bytes(end);
-    }
 }
 
 /// Appends a point of time in seconds and milliseconds since 1970-01-01 UTC as RFC 3339 has it:

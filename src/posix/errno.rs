@@ -6,75 +6,56 @@ use core::num::NonZero;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Errno(NonZero<u16>);
 
-/// Numbers, names and meanings (`include/uapi/asm-generic/errno-base.h` and `errno.h`): what execve(2), clone(2) and
+/// Numbers, and names with meanings (`include/uapi/asm-generic/errno-base.h` and `errno.h`): what execve(2), clone(2) and
 /// the calls around them can return, file systems over a network included.
-const KNOWN: &[(Errno, &str, &str)] = &[
-    (Errno::EPERM, "EPERM", "operation not permitted"),
-    (Errno::ENOENT, "ENOENT", "no such file or directory"),
-    (Errno::ESRCH, "ESRCH", "no such process"),
-    (Errno::EINTR, "EINTR", "interrupted system call"),
-    (Errno::EIO, "EIO", "input/output error"),
-    (Errno::ENXIO, "ENXIO", "no such device or address"),
-    (Errno::E2BIG, "E2BIG", "argument list too long"),
-    (Errno::ENOEXEC, "ENOEXEC", "exec format error"),
-    (Errno::EBADF, "EBADF", "bad file descriptor"),
-    (Errno::ECHILD, "ECHILD", "no child processes"),
-    (Errno::EAGAIN, "EAGAIN", "resource temporarily unavailable"),
-    (Errno::ENOMEM, "ENOMEM", "cannot allocate memory"),
-    (Errno::EACCES, "EACCES", "permission denied"),
-    (Errno::EFAULT, "EFAULT", "bad address"),
-    (Errno::EBUSY, "EBUSY", "device or resource busy"),
-    (Errno::EEXIST, "EEXIST", "file exists"),
-    (Errno::ENODEV, "ENODEV", "no such device"),
-    (Errno::ENOTDIR, "ENOTDIR", "not a directory"),
-    (Errno::EISDIR, "EISDIR", "is a directory"),
-    (Errno::EINVAL, "EINVAL", "invalid argument"),
-    (Errno::ENFILE, "ENFILE", "too many open files in system"),
-    (Errno::EMFILE, "EMFILE", "too many open files"),
-    (Errno::ENOTTY, "ENOTTY", "inappropriate ioctl for device"),
-    (Errno::ETXTBSY, "ETXTBSY", "text file busy"),
-    (Errno::EFBIG, "EFBIG", "file too large"),
-    (Errno::ENOSPC, "ENOSPC", "no space left on device"),
-    (Errno::EROFS, "EROFS", "read-only file system"),
-    (Errno::EPIPE, "EPIPE", "broken pipe"),
-    (Errno::ENAMETOOLONG, "ENAMETOOLONG", "file name too long"),
-    (Errno::ENOSYS, "ENOSYS", "function not implemented"),
-    (Errno::ELOOP, "ELOOP", "too many levels of symbolic links"),
+const KNOWN: &[(Errno, &str)] = &[
+    (Errno::EPERM, "EPERM (operation not permitted)"),
+    (Errno::ENOENT, "ENOENT (no such file or directory)"),
+    (Errno::ESRCH, "ESRCH (no such process)"),
+    (Errno::EINTR, "EINTR (interrupted system call)"),
+    (Errno::EIO, "EIO (input/output error)"),
+    (Errno::ENXIO, "ENXIO (no such device or address)"),
+    (Errno::E2BIG, "E2BIG (argument list too long)"),
+    (Errno::ENOEXEC, "ENOEXEC (exec format error)"),
+    (Errno::EBADF, "EBADF (bad file descriptor)"),
+    (Errno::EAGAIN, "EAGAIN (resource temporarily unavailable)"),
+    (Errno::ENOMEM, "ENOMEM (cannot allocate memory)"),
+    (Errno::EACCES, "EACCES (permission denied)"),
+    (Errno::EBUSY, "EBUSY (device or resource busy)"),
+    (Errno::ENODEV, "ENODEV (no such device)"),
+    (Errno::ENOTDIR, "ENOTDIR (not a directory)"),
+    (Errno::EISDIR, "EISDIR (is a directory)"),
+    (Errno::EINVAL, "EINVAL (invalid argument)"),
+    (Errno::ENFILE, "ENFILE (too many open files in system)"),
+    (Errno::EMFILE, "EMFILE (too many open files)"),
+    (Errno::ENOTTY, "ENOTTY (inappropriate ioctl for device)"),
+    (Errno::ETXTBSY, "ETXTBSY (text file busy)"),
+    (Errno::EFBIG, "EFBIG (file too large)"),
+    (Errno::ENOSPC, "ENOSPC (no space left on device)"),
+    (Errno::EROFS, "EROFS (read-only file system)"),
+    (Errno::EPIPE, "EPIPE (broken pipe)"),
+    (Errno::ENAMETOOLONG, "ENAMETOOLONG (file name too long)"),
+    (Errno::ENOSYS, "ENOSYS (function not implemented)"),
+    (Errno::ELOOP, "ELOOP (too many levels of symbolic links)"),
     (
         Errno::EOVERFLOW,
-        "EOVERFLOW",
-        "value too large for defined data type",
+        "EOVERFLOW (value too large for defined data type)",
     ),
     (
         Errno::ELIBBAD,
-        "ELIBBAD",
-        "accessing a corrupted shared library",
+        "ELIBBAD (accessing a corrupted shared library)",
     ),
-    (Errno::EOPNOTSUPP, "EOPNOTSUPP", "operation not supported"),
-    (Errno::ETIMEDOUT, "ETIMEDOUT", "connection timed out"),
-    (Errno::EREMOTEIO, "EREMOTEIO", "remote I/O error"),
-    (Errno::ESTALE, "ESTALE", "stale file handle"),
-    (Errno::EUCLEAN, "EUCLEAN", "structure needs cleaning"),
-    (Errno::EDQUOT, "EDQUOT", "disk quota exceeded"),
-    (Errno::EKEYREVOKED, "EKEYREVOKED", "key has been revoked"),
-    (
-        Errno::EKEYREJECTED,
-        "EKEYREJECTED",
-        "key was rejected by service",
-    ),
-    (Errno::ENOKEY, "ENOKEY", "required key not available"),
-    (Errno::EHOSTDOWN, "EHOSTDOWN", "host is down"),
+    (Errno::EOPNOTSUPP, "EOPNOTSUPP (operation not supported)"),
+    (Errno::ETIMEDOUT, "ETIMEDOUT (connection timed out)"),
+    (Errno::ESTALE, "ESTALE (stale file handle)"),
+    (Errno::EUCLEAN, "EUCLEAN (structure needs cleaning)"),
+    (Errno::EDQUOT, "EDQUOT (disk quota exceeded)"),
+    (Errno::ENOKEY, "ENOKEY (required key not available)"),
+    (Errno::EHOSTDOWN, "EHOSTDOWN (host is down)"),
     (
         Errno::ENOTCONN,
-        "ENOTCONN",
-        "transport endpoint is not connected",
+        "ENOTCONN (transport endpoint is not connected)",
     ),
-    (
-        Errno::ECONNABORTED,
-        "ECONNABORTED",
-        "software caused connection abort",
-    ),
-    (Errno::ENOMEDIUM, "ENOMEDIUM", "no medium found"),
 ];
 
 impl Errno {
@@ -104,12 +85,8 @@ impl Errno {
     pub const ENOMEM: Self = Self::known(libc::ENOMEM);
     /// Permission denied.
     pub const EACCES: Self = Self::known(libc::EACCES);
-    /// Bad address.
-    pub const EFAULT: Self = Self::known(libc::EFAULT);
     /// Device or resource busy.
     pub const EBUSY: Self = Self::known(libc::EBUSY);
-    /// File exists.
-    pub const EEXIST: Self = Self::known(libc::EEXIST);
     /// No such device.
     pub const ENODEV: Self = Self::known(libc::ENODEV);
     /// Not a directory.
@@ -148,28 +125,18 @@ impl Errno {
     pub const EOPNOTSUPP: Self = Self::known(libc::EOPNOTSUPP);
     /// Connection timed out.
     pub const ETIMEDOUT: Self = Self::known(libc::ETIMEDOUT);
-    /// Remote I/O error.
-    pub const EREMOTEIO: Self = Self::known(libc::EREMOTEIO);
     /// Stale file handle.
     pub const ESTALE: Self = Self::known(libc::ESTALE);
     /// Structure needs cleaning.
     pub const EUCLEAN: Self = Self::known(libc::EUCLEAN);
     /// Disk quota exceeded.
     pub const EDQUOT: Self = Self::known(libc::EDQUOT);
-    /// Key has been revoked.
-    pub const EKEYREVOKED: Self = Self::known(libc::EKEYREVOKED);
-    /// Key was rejected by service.
-    pub const EKEYREJECTED: Self = Self::known(libc::EKEYREJECTED);
     /// Required key not available.
     pub const ENOKEY: Self = Self::known(libc::ENOKEY);
     /// Host is down.
     pub const EHOSTDOWN: Self = Self::known(libc::EHOSTDOWN);
     /// Transport endpoint is not connected.
     pub const ENOTCONN: Self = Self::known(libc::ENOTCONN);
-    /// Software caused connection abort.
-    pub const ECONNABORTED: Self = Self::known(libc::ECONNABORTED);
-    /// No medium found.
-    pub const ENOMEDIUM: Self = Self::known(libc::ENOMEDIUM);
 
     /// Takes a number; `None` unless it is between 1 and 4095, the kernel's `MAX_ERRNO` (`include/linux/err.h`).
     #[must_use]
@@ -195,11 +162,12 @@ impl Errno {
         self.0.get()
     }
 
-    /// Its name, such as `ENOENT`, and what it means; `None` for a number that has no business here.
+    /// Its name and what it means, such as `ENOENT (no such file or directory)`; `None` for a number that has no
+    /// business here.
     #[must_use]
-    pub fn describe(self) -> Option<(&'static str, &'static str)> {
-        let (_, name, meaning) = KNOWN.iter().find(|(errno, ..)| *errno == self)?;
-        Some((name, meaning))
+    pub fn description(self) -> Option<&'static str> {
+        let known = KNOWN.iter().find(|(errno, _)| *errno == self);
+        known.map(|(_, description)| *description)
     }
 }
 
@@ -210,10 +178,12 @@ mod tests {
     /// nix has numbers and names from the C library's headers.
     #[test]
     fn numbers_and_names_agree_with_the_c_library() {
-        for (errno, name, _) in KNOWN {
+        for (errno, description) in KNOWN {
             let theirs = nix::errno::Errno::from_raw(errno.number().into());
-            assert_eq!(format!("{theirs:?}"), *name);
-            assert_eq!(errno.describe().map(|(name, _)| name), Some(*name));
+            let (name, meaning) = description.split_once(' ').unwrap();
+            assert_eq!(format!("{theirs:?}"), name);
+            assert!(meaning.starts_with('(') && meaning.ends_with(')'));
+            assert_eq!(errno.description(), Some(*description));
         }
     }
 
@@ -224,6 +194,6 @@ mod tests {
         assert_eq!(Errno::new(4096), None);
         assert_eq!(Errno::new(65_538), None);
         assert_eq!(Errno::new(4095).map(Errno::number), Some(4095));
-        assert_eq!(Errno::new(999).and_then(Errno::describe), None);
+        assert_eq!(Errno::new(999).and_then(Errno::description), None);
     }
 }

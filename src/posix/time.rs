@@ -27,7 +27,7 @@ impl Milliseconds {
     }
 }
 
-/// A point of time: a reading of `CLOCK_MONOTONIC`, clock_gettime(2), in milliseconds.
+/// A point of time: a reading of `CLOCK_MONOTONIC`, `clock_gettime(2)`, in milliseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instant(u64);
 

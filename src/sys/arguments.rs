@@ -6,6 +6,7 @@
 //! from references, but for what [`from_stack`] takes, whose caller knows where it comes from.
 #![expect(unsafe_code, reason = "the kernel passes pointers")]
 
+use crate::bytes::contains;
 use core::ffi::CStr;
 use core::marker::PhantomData;
 use core::mem;
@@ -33,7 +34,10 @@ impl<'a> ZStr<'a> {
     /// Takes the bytes up to the first null byte; `None` where there is none.
     #[must_use]
     pub fn from_bytes_until_nul(bytes: &'a [u8]) -> Option<Self> {
-        CStr::from_bytes_until_nul(bytes).ok().map(Self::from_c_str)
+        contains(bytes, 0).then_some(Self {
+            start: NonNull::from(bytes).cast(),
+            bytes: PhantomData,
+        })
     }
 
     /// The bytes before the null byte.

@@ -65,30 +65,30 @@ pub(super) const SETPGID: NumbersOnly<2> = NumbersOnly(Sysno::setpgid);
 /// setsid(2).
 pub(super) const SETSID: NumbersOnly<0> = NumbersOnly(Sysno::setsid);
 
-/// Makes a call that takes numbers alone. Returns what it returns, and its error.
-pub(super) fn numbers<const N: usize>(
-    call: NumbersOnly<N>,
-    arguments: [usize; N],
-) -> Result<usize> {
-    let [first, second, ..] = padded(arguments);
+/// Makes a call that takes numbers alone, and returns what it returns.
+pub(super) fn numbers<const N: usize>(call: NumbersOnly<N>, arguments: [usize; N]) -> usize {
+    let (first, second) = match *arguments.as_slice() {
+        [] => (0, 0),
+        [first] => (first, 0),
+        [first, second, ..] => (first, second),
+    };
     // SAFETY: a call of this type reads and writes no memory.
-    result(unsafe { syscall!(call.0, first, second, 0, 0, 0) })
+    unsafe { syscall!(call.0, first, second, 0, 0, 0) }
 }
 
-/// The arguments in the six registers.
-pub(super) fn padded<const N: usize>(arguments: [usize; N]) -> [usize; 6] {
-    let mut all = [0; 6];
-    for (place, argument) in all.iter_mut().zip(arguments) {
-        *place = argument;
-    }
-    all
-}
-
-/// What a call returned: the last 4095 numbers are errors, `include/linux/err.h`.
+/// What a call returned: a number or an error.
 pub(super) fn result(returned: usize) -> Result<usize> {
+    done(returned)?;
+    Ok(returned)
+}
+
+/// What a call returned whose number says nothing: the last 4095 numbers are errors, `include/linux/err.h`. An error
+/// alone fits a register, while a number or an error is handed on in memory, which takes 20 bytes more of each caller.
+#[inline(never)]
+pub(super) fn done(returned: usize) -> Result<()> {
     match i32::try_from(returned.wrapping_neg()).map(Errno::new) {
         Ok(Some(errno)) => Err(errno),
-        Ok(None) | Err(_) => Ok(returned),
+        Ok(None) | Err(_) => Ok(()),
     }
 }
 

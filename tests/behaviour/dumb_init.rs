@@ -10,8 +10,8 @@ use nix::unistd::Pid;
 use harness::pty::{Session, Start};
 use harness::reporters::{Reporters, STATUS};
 use harness::{
-    Init, LIMIT, ProcStatus, eventually, pidling, probe, processes, require_namespaces,
-    require_strace,
+    Init, LIMIT, Limit, ProcStatus, emulator_lacks, eventually, pidling, probe, processes,
+    require_namespaces, require_strace,
 };
 
 /// A directory with the init under the name `dumb-init`, gone when dropped.
@@ -80,6 +80,9 @@ fn the_main_child_leads_a_session_with_the_terminal_of_the_init() {
 /// As above for the init of a container with a terminal.
 #[test]
 fn the_main_child_of_pid_1_leads_a_session_with_the_terminal() {
+    if emulator_lacks(Limit::ProcessIds) {
+        return;
+    }
     if !require_namespaces() {
         return;
     }

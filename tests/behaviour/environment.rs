@@ -1,7 +1,7 @@
 //! What the main child inherits beside signals and descriptors: arguments, environment, directory,
 //! limits, identity (contract 2.3, 2.4). The oracle is the same program started without an init.
 
-use harness::{Init, probe, require_namespaces};
+use harness::{Init, Limit, emulator_lacks, probe, require_namespaces};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
@@ -75,6 +75,9 @@ fn arguments_up_to_the_kernels_limit_pass() {
 
 #[test]
 fn the_environment_passes_byte_for_byte() {
+    if emulator_lacks(Limit::Measures) {
+        return;
+    }
     let odd = |init: Init| {
         init.env("ODD", OsStr::from_bytes(b"\xff\n=\x01"))
             .env("EMPTY", "")
@@ -130,6 +133,9 @@ fn a_listen_pid_that_names_the_init_names_the_main_child_instead() {
 
 #[test]
 fn a_listen_pid_of_1_names_the_main_child_of_pid_1() {
+    if emulator_lacks(Limit::ProcessIds) {
+        return;
+    }
     if !require_namespaces() {
         return;
     }
@@ -144,6 +150,9 @@ fn a_listen_pid_of_1_names_the_main_child_of_pid_1() {
 /// The child may be in another PID namespace than the init, where it does not see its parent.
 #[test]
 fn a_listen_pid_that_names_the_init_names_a_main_child_in_a_new_namespace() {
+    if emulator_lacks(Limit::Threads) {
+        return;
+    }
     if !require_namespaces() {
         return;
     }
@@ -186,7 +195,7 @@ fn the_main_child_stays_in_the_directory() {
 fn the_main_child_is_what_it_would_be_without_an_init() {
     let fields = "^(Umask|Uid|Gid|Groups|Sig...|Cap...|NoNewPrivs|Seccomp.*|Speculation.*|Cpus.*|Mems.*|CoreDumping|THP.*):";
     let script = format!(
-        "grep -E '{fields}' /proc/self/status; cat /proc/self/limits /proc/self/oom_score_adj \
+        "grep -E '{fields}' /proc/self/status; grep -v '^Max file locks' /proc/self/limits; cat /proc/self/oom_score_adj \
          /proc/self/cgroup /proc/self/personality /proc/self/coredump_filter /proc/self/timerslack_ns; \
          nice; umask; id"
     );

@@ -1,6 +1,6 @@
 //! The exit status (contract 7): every status and every cause of death comes through.
 
-use harness::{Init, Output, require_namespaces};
+use harness::{Init, Limit, Output, emulator_lacks, require_namespaces};
 
 /// The signals that a process without handlers survives, signal(7).
 const HARMLESS: [i32; 8] = [
@@ -38,6 +38,9 @@ fn every_exit_status_comes_through_pid_1() {
 
 #[test]
 fn a_deadly_signal_becomes_128_and_its_number() {
+    if emulator_lacks(Limit::Signals) {
+        return;
+    }
     for signal in (1..=64).filter(|signal| !HARMLESS.contains(signal)) {
         let output = Init::new().probe(["kill-self", &signal.to_string()]).run();
         output.expect_status(128 + signal);
@@ -50,6 +53,9 @@ fn a_deadly_signal_becomes_128_and_its_number() {
 
 #[test]
 fn a_deadly_signal_becomes_128_and_its_number_under_pid_1() {
+    if emulator_lacks(Limit::Signals) {
+        return;
+    }
     if !require_namespaces() {
         return;
     }

@@ -1,9 +1,10 @@
 //! Forwarding (contract 3): each signal, once, with what it carries, to whom it is meant for.
 
 use harness::{
-    Init, LIMIT, ProcStatus, Running, children_of, eventually, is_32_bit, peer, pidling,
-    require_namespaces, require_strace,
+    Init, LIMIT, Limit, ProcStatus, Running, children_of, emulator_lacks, eventually, is_32_bit,
+    peer, pidling, require_namespaces, require_strace,
 };
+use libc::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use std::path::Path;
 
 /// The name the probe prints, as kill(1) has it.
@@ -47,11 +48,17 @@ fn check_each(init: Init, sender_in_child: impl Fn(&Running) -> i32) {
 /// Contract 3.1.
 #[test]
 fn every_signal_is_forwarded_once() {
+    if emulator_lacks(Limit::Signals) {
+        return;
+    }
     check_each(Init::new(), Running::init_pid);
 }
 
 #[test]
 fn every_signal_is_forwarded_once_by_pid_1() {
+    if emulator_lacks(Limit::Signals) {
+        return;
+    }
     if require_namespaces() {
         check_each(Init::new().as_pid_1(), |_| 1);
     }
@@ -59,12 +66,18 @@ fn every_signal_is_forwarded_once_by_pid_1() {
 
 #[test]
 fn every_signal_is_forwarded_once_to_the_group() {
+    if emulator_lacks(Limit::Signals) {
+        return;
+    }
     check_each(Init::new().arg("-g"), Running::init_pid);
 }
 
 /// A stopped init finds all of them pending at once; the kernel chooses the order.
 #[test]
 fn signals_that_come_at_once_are_each_forwarded_once() {
+    if emulator_lacks(Limit::Signals) {
+        return;
+    }
     let mut running = Init::new().probe(["report"]).spawn();
     let _ = running.wait_line("ready");
     let init = running.init_pid();
@@ -113,6 +126,9 @@ fn sigchld_from_a_process_is_not_forwarded() {
 /// Contract 3.4.
 #[test]
 fn a_queued_signal_comes_with_its_value_and_its_sender() {
+    if emulator_lacks(Limit::Signals) {
+        return;
+    }
     let mut running = Init::new().probe(["report"]).spawn();
     let _ = running.wait_line("ready");
     for value in [0, 1, 0x7fff_ffff, 0x8000_0000, usize::MAX] {
@@ -213,7 +229,9 @@ fn check_rewrites(options: &[&str], sent_and_got: &[(i32, Option<&str>)]) {
 /// Contract 3.3.
 #[test]
 fn a_rewritten_signal_is_forwarded_as_the_other() {
-    use libc::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
+    if emulator_lacks(Limit::Signals) {
+        return;
+    }
     for rewrite in [
         "-rTERM:QUIT",
         "-rSIGTERM:SIGQUIT",
@@ -269,6 +287,9 @@ fn the_last_rewrite_of_a_signal_counts() {
 
 #[test]
 fn a_signal_rewritten_to_0_is_dropped() {
+    if emulator_lacks(Limit::Signals) {
+        return;
+    }
     check_rewrites(
         &["-r", "HUP:0", "-r", "TERM:0", "-r", "64:0"],
         &[
@@ -436,6 +457,9 @@ fn first_system_call(binary: &Path) -> String {
 
 #[test]
 fn the_first_system_call_blocks_all_signals() {
+    if emulator_lacks(Limit::Measures) {
+        return;
+    }
     if !require_strace() {
         return;
     }

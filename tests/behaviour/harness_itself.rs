@@ -1,6 +1,10 @@
 //! The harness fails where it must: everything else rests on it.
 
-use harness::{Init, LIMIT, ProcStatus, children_of, eventually, processes, require_namespaces};
+use harness::{
+    Init, LIMIT, Limit, ProcStatus, children_of, emulator_lacks, eventually, processes,
+    require_namespaces,
+};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 #[test]
@@ -13,6 +17,9 @@ fn a_run_brings_back_status_and_streams() {
 
 #[test]
 fn as_pid_1_the_init_is_pid_1() {
+    if emulator_lacks(Limit::ProcessIds) {
+        return;
+    }
     if !require_namespaces() {
         return;
     }
@@ -48,6 +55,69 @@ fn dropping_a_running_init_kills_all_it_started() {
             !all.iter().any(|pid| ProcStatus::is_alive(*pid))
         }));
     }
+}
+
+/// With the variable LEAK in its environment it leaves a process behind that hides as well as one can: in a session of
+/// its own, with no environment, and orphaned.
+#[test]
+fn a_test_that_leaks_when_asked_to() {
+    if std::env::var_os("LEAK").is_some() {
+        harness::marks::begin();
+        let status = Command::new("setsid")
+            .args(["--fork", "env", "--ignore-environment", "sleep", "1000"])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        assert!(status.unwrap().success());
+    }
+}
+
+/// What [`a_test_that_leaks_when_asked_to`] leaves fails the run in which every test has passed.
+#[test]
+fn a_process_that_outlives_the_tests_fails_them() {
+    let run = |leaks: bool| {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        let _ = command.args(["--exact", "harness_itself::a_test_that_leaks_when_asked_to"]);
+        if leaks {
+            let _ = command.env("LEAK", "1");
+        }
+        command.output().unwrap()
+    };
+    let (sound, leaking) = (run(false), run(true));
+    for output in [&sound, &leaking] {
+        let said = String::from_utf8_lossy(&output.stdout);
+        assert!(said.contains("test result: ok. 1 passed"), "{output:?}");
+    }
+    assert_eq!(sound.status.code(), Some(0), "{sound:?}");
+    assert_eq!(leaking.status.code(), Some(101), "{leaking:?}");
+    let said = String::from_utf8_lossy(&leaking.stderr);
+    assert!(
+        said.starts_with("outlived the tests: process ") && said.ends_with(": sleep 1000 \n"),
+        "{said}"
+    );
+    assert_eq!(said.lines().count(), 1, "{said}");
+}
+
+/// Those in sessions of their own are found too, and those whose parents are gone.
+#[test]
+fn nothing_outlives_a_run() {
+    let mut running = Init::new()
+        .args([
+            "sh",
+            "-c",
+            "(setsid sleep 1000 &); echo $$; exec sleep 1000",
+        ])
+        .spawn();
+    let _ = running.wait_line("");
+    let sleeping = |pid: &i32| ProcStatus::of(*pid).is_some_and(|status| status.name() == "sleep");
+    let mut members = Vec::new();
+    assert!(eventually(LIMIT, || {
+        members = running.members();
+        members.iter().filter(|pid| sleeping(pid)).count() == 2
+    }));
+    drop(running);
+    assert!(!members.iter().any(|pid| ProcStatus::is_alive(*pid)));
 }
 
 #[test]

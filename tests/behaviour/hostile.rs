@@ -1,7 +1,10 @@
 //! Starts where almost everything is missing, refused or in the way (contract 1.2, 3.6, 4.5).
 
+use crate::placed::{BOTH, expect_stop, survivors};
+use crate::shutdown::{script, wait_for};
 use harness::{
-    Init, LIMIT, eventually, peer, pidling, probe, program, require, require_namespaces,
+    Init, LIMIT, Limit, Requirement, emulator_lacks, eventually, peer, pidling, probe, program,
+    require, require_namespaces, require_root,
 };
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -47,14 +50,9 @@ impl Drop for Cell {
 fn busybox() -> Option<PathBuf> {
     let busybox = program("busybox");
     let reason = "busybox, as a static program, is not installed";
-    require("peers", busybox.is_some(), reason)
+    require(Requirement::Busybox, busybox.is_some(), reason)
         .then_some(busybox)
         .flatten()
-}
-
-fn is_root() -> bool {
-    let is_root = nix::unistd::geteuid().is_root();
-    require("root", is_root, "other users' processes take root to make")
 }
 
 #[test]
@@ -100,6 +98,9 @@ fn closed_standard_streams_do_not_matter_to_pid_1() {
 /// A root with two files in it: no /proc, no /dev, no /bin/sh, no library.
 #[test]
 fn a_root_with_nothing_but_two_files_is_enough() {
+    if emulator_lacks(Limit::SharedMemory) {
+        return;
+    }
     if !require_namespaces() {
         return;
     }
@@ -208,7 +209,10 @@ fn an_empty_argument_list_is_a_usage_error() {
 
 #[test]
 fn a_process_limit_that_allows_no_child_is_125() {
-    if !is_root() {
+    if emulator_lacks(Limit::Measures) {
+        return;
+    }
+    if !require_root() {
         return;
     }
     let cell = Cell::new();
@@ -228,6 +232,9 @@ fn a_process_limit_that_allows_no_child_is_125() {
 
 #[test]
 fn a_few_megabytes_of_address_space_are_enough() {
+    if emulator_lacks(Limit::Measures) {
+        return;
+    }
     let Some(busybox) = busybox() else { return };
     for limits in [
         &["--limit", "as=4000000"][..],
@@ -282,7 +289,10 @@ fn children_from_before_are_not_the_main_child() {
 /// Contract 3.6. The main child has become another user, whom the init may not signal.
 #[test]
 fn a_main_child_of_another_user_is_still_supervised() {
-    if !is_root() {
+    if emulator_lacks(Limit::Signals) {
+        return;
+    }
+    if !require_root() {
         return;
     }
     let cell = Cell::new();
@@ -353,4 +363,40 @@ fn an_orphan_that_holds_the_streams_does_not_hold_the_init() {
         .spawn();
     assert_eq!(running.wait_status().code(), Some(3));
     assert!(eventually(LIMIT, || !running.is_running()));
+}
+
+/// Contract 1.2: the report of the deadline included, with as many lines as there may be, and names of the full
+/// length.
+#[test]
+fn a_stack_of_64_kb_is_enough() {
+    if !require_namespaces() {
+        return;
+    }
+    let main = r#"for i in $(seq 40); do "$PROBE" app "rest$i" name:123456789012345 session ignore:TERM & done
+        exec "$PROBE" app main ignore:TERM"#;
+    for place in BOTH {
+        for format in ["text", "json"] {
+            let init = place.init().launch(["--limit", "stack=65536"]).args([
+                "-vv",
+                "-w",
+                "-a",
+                "-g",
+                "-t",
+                "500ms",
+                "--log-format",
+                format,
+            ]);
+            let running = script(init, main).spawn();
+            wait_for(&running, &["main ready"]);
+            assert!(eventually(LIMIT, || running
+                .stdout_so_far()
+                .matches(" ready ")
+                .count()
+                == 41));
+            let output = expect_stop(place, running, std::time::Duration::from_secs(6), 137);
+            if format == "json" {
+                assert_eq!(survivors(&output).len(), 32, "{output}");
+            }
+        }
+    }
 }

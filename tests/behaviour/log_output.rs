@@ -1,12 +1,15 @@
 //! The log: its levels, its two formats, and what it does when nobody takes its lines (contract 8).
 
-use harness::{Init, LIMIT, eventually, probe, require_strace};
+use crate::placed::{Place, Tracer};
+use harness::{
+    Init, LIMIT, Limit, emulator_lacks, eventually, probe, require_namespaces, require_strace,
+};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{Read, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -17,6 +20,9 @@ fn pid_in(line: &str) -> &str {
 
 #[test]
 fn verbose_tells_the_life_of_the_main_child() {
+    if emulator_lacks(Limit::ChildSubreaper) {
+        return;
+    }
     for (options, target) in [(&["-v"][..], "process"), (&["-v", "-g"], "process group")] {
         let mut running = Init::new()
             .args(options)
@@ -99,6 +105,9 @@ fn verbose_tells_which_signal_killed_the_main_child() {
 /// One line for each reap, each dropped signal and each failure that changes nothing.
 #[test]
 fn twice_verbose_tells_everything() {
+    if emulator_lacks(Limit::ChildSubreaper) {
+        return;
+    }
     let mut running = Init::new()
         .args(["-vv", "-r", "HUP:0"])
         .args(["--", "sh", "-c"])
@@ -194,6 +203,9 @@ fn objects(stderr: &str, before: u64) -> Vec<Value> {
 
 #[test]
 fn json_tells_the_same_as_text() {
+    if emulator_lacks(Limit::ChildSubreaper) {
+        return;
+    }
     let before = now();
     let mut running = Init::new()
         .args(["-vv", "--log-format", "json", "-r", "HUP:0"])
@@ -236,6 +248,9 @@ fn json_tells_the_same_as_text() {
 /// Contract 8.3: every byte a command can hold, each as the character with its number.
 #[test]
 fn json_escapes_every_byte_of_a_command() {
+    if emulator_lacks(Limit::SharedMemory) {
+        return;
+    }
     let all: Vec<u8> = (1..=255).collect();
     for bytes in all.chunks(64) {
         let bytes = [b"/no/", bytes].concat();
@@ -262,6 +277,9 @@ fn json_escapes_every_byte_of_a_command() {
 /// Contract 8.4: a line is at most 1,024 bytes; what is cut is marked, and what follows is there.
 #[test]
 fn a_long_word_is_cut_so_that_the_line_is_whole() {
+    if emulator_lacks(Limit::SharedMemory) {
+        return;
+    }
     for filler in ["x", "\n", "\\", "\""] {
         for length in [700, 770, 780, 790, 800, 900, 1000, 1100, 4000, 100_000] {
             let command = format!("/no/{}", filler.repeat(length));
@@ -557,4 +575,164 @@ fn standard_output_is_the_main_childs_alone() {
         .args(["-vv", "-w", "--", "sh", "-c", "(true &); echo only this"])
         .run()
         .expect_stdout("only this\n");
+}
+
+/// Contract 8.4: where a write that does not wait is refused, none that could wait follows.
+#[test]
+fn a_refused_write_that_would_not_wait_is_followed_by_none_that_could() {
+    if !require_strace() {
+        return;
+    }
+    let mut running = Init::new().arg("-v").probe(["report"]).spawn();
+    let _ = running.wait_line("ready ");
+    let tracer = Tracer::attach(
+        running.init_pid(),
+        &["-e", "inject=pwritev2:error=EAGAIN:when=1"],
+    );
+    for (signal, name) in [(libc::SIGUSR1, "SIGUSR1"), (libc::SIGUSR2, "SIGUSR2")] {
+        running.signal(signal);
+        let _ = running.wait_line(&format!("got {name} "));
+    }
+    running.send_line("quit");
+    let output = running.wait();
+    output.expect_status(0);
+    let trace = tracer.finish();
+    assert_eq!(trace.matches("(INJECTED)").count(), 1, "{trace}");
+    let waits = trace.lines().filter(|line| line.starts_with("write(2, "));
+    assert_eq!(waits.count(), 0, "{trace}");
+    let stderr = output.stderr();
+    assert!(!stderr.contains("forwarded SIGUSR1"), "{output}");
+    assert!(
+        stderr.contains("pidling: lines dropped: 1; forwarded SIGUSR2"),
+        "{output}"
+    );
+}
+
+/// Sets the init's limit of the size of files from outside, prlimit(1).
+fn limit_file_size(init: i32, size: &str) {
+    let limited = std::process::Command::new("prlimit")
+        .args([
+            "--pid",
+            &init.to_string(),
+            &format!("--fsize={size}:unlimited"),
+        ])
+        .status();
+    assert!(limited.unwrap().success());
+}
+
+/// Contract 8.4: a line begins at the beginning of a line, also after one that the kernel cut.
+#[test]
+fn a_line_that_the_file_size_limit_cut_is_not_carried_on_by_the_next() {
+    const ROOM: u64 = 30;
+    for format in ["json", "text"] {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("log");
+        let file = File::options()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .unwrap();
+        let mut running = Init::new()
+            .stderr(file)
+            .args(["-v", "--log-format", format])
+            .probe(["report"])
+            .spawn();
+        let _ = running.wait_line("ready ");
+        let init = running.init_pid();
+        let length = || std::fs::metadata(&path).unwrap().len();
+        assert!(eventually(LIMIT, || length() > 0
+            && running.init_status().state() == 'S'));
+        let started = length();
+        limit_file_size(init, &(started + ROOM).to_string());
+        running.signal(libc::SIGUSR1);
+        assert!(eventually(LIMIT, || length() == started + ROOM));
+        let _ = running.wait_line("got SIGUSR1 ");
+        assert!(eventually(LIMIT, || running.init_status().state() == 'S'));
+        limit_file_size(init, "unlimited");
+        running.signal(libc::SIGUSR2);
+        let _ = running.wait_line("got SIGUSR2 ");
+        running.send_line("quit");
+        let output = running.wait();
+        output.expect_status(0);
+        // Nobody was told of the SIGXFSZ that this raised.
+        assert!(!output.stdout().contains("SIGXFSZ"), "{output}");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let is_whole = |line: &&str| {
+            if format == "json" {
+                serde_json::from_str::<Value>(line).is_ok()
+            } else {
+                line.starts_with("pidling: ")
+            }
+        };
+        let cut = usize::try_from(ROOM).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        let [started, forwarded, rest @ ..] = &lines[..] else {
+            panic!("{text}");
+        };
+        assert!(is_whole(started) && forwarded.len() == cut, "{text}");
+        // The second signal, the main child's end and the exit.
+        assert_eq!(
+            (
+                rest.len(),
+                rest.iter().filter(|line| is_whole(line)).count()
+            ),
+            (3, 3),
+            "{text}"
+        );
+        assert!(text.ends_with('\n'), "{text}");
+    }
+}
+
+/// Contract 3.5, 8.4: a SIGIO that a line of the log has raised is silent, or each would be the next one's cause.
+#[test]
+fn an_asynchronous_pipe_makes_no_line_the_cause_of_the_next() {
+    let (reader, writer) = nix::unistd::pipe().unwrap();
+    let path = format!("/proc/self/fd/{}", writer.as_raw_fd());
+    // SIGIO tells readers of what is written.
+    let both = File::options().read(true).write(true).open(path).unwrap();
+    drop(writer);
+    let mut running = Init::new()
+        .stderr(both)
+        .arg("-vv")
+        .probe(["app", "main", "async", "report", "exit:TERM:3"])
+        .spawn();
+    let _ = running.wait_line("main ready ");
+    for _ in 0..3 {
+        running.signal(libc::SIGUSR1);
+        let _ = running.wait_line("main got SIGUSR1");
+    }
+    running.signal(libc::SIGTERM);
+    let output = running.wait();
+    output.expect_status(3);
+    assert!(!output.stdout().contains("SIGIO"), "{}", output.stdout());
+    let mut stderr = String::new();
+    let _ = File::from(reader).read_to_string(&mut stderr).unwrap();
+    assert!(
+        !stderr.contains("SIGIO"),
+        "{} lines",
+        stderr.lines().count()
+    );
+    let forwarded = stderr
+        .lines()
+        .filter(|line| line.starts_with("pidling: forwarded SIGUSR1 "));
+    assert_eq!(forwarded.count(), 3, "{stderr}");
+}
+
+/// Contract 8.3: the format is what any source asks for, before or after the error.
+#[test]
+fn an_error_in_a_variable_has_the_format_of_the_command_line() {
+    if !require_namespaces() {
+        return;
+    }
+    let output = Place::First
+        .init()
+        .env("PIDLING_OPTIONS", "--no-such-option")
+        .args(["--log-format", "json", "--", "true"])
+        .run();
+    output.expect_status(125);
+    let stderr = output.stderr();
+    let object: Value =
+        serde_json::from_str(&stderr).unwrap_or_else(|error| panic!("{error}\n{output}"));
+    assert_eq!(object["event"], "usage_error", "{output}");
+    assert_eq!(object["source"], "PIDLING_OPTIONS", "{output}");
 }

@@ -1,6 +1,6 @@
 //! Signal mask and ignored signals reach the main child as the init found them (contract 1.5, 2.3).
 
-use harness::{Init, ProcStatus, peer, require_namespaces};
+use harness::{Init, Limit, ProcStatus, emulator_lacks, peer, require_namespaces};
 
 /// What `cat` finds of its own signals.
 fn signals_of_cat(init: Init) -> [u64; 3] {
@@ -35,6 +35,9 @@ const SETUPS: [(&str, &str); 16] = [
 
 #[test]
 fn blocked_and_ignored_signals_reach_the_main_child_unchanged() {
+    if emulator_lacks(Limit::Signals) {
+        return;
+    }
     for (blocked, ignored) in SETUPS {
         let setup = || Init::new().signal_setup(blocked, ignored);
         let without_init = signals_of_cat(setup().binary(CAT[0]).arg(CAT[1]));
@@ -50,6 +53,9 @@ fn blocked_and_ignored_signals_reach_the_main_child_unchanged() {
 
 #[test]
 fn blocked_and_ignored_signals_pass_pid_1_unchanged() {
+    if emulator_lacks(Limit::Signals) {
+        return;
+    }
     if !require_namespaces() {
         return;
     }

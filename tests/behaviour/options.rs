@@ -1,7 +1,9 @@
 //! Options: where they come from, how they are spelled, and what is said of wrong ones (contract 1.3,
 //! 10.1, 10.2, 10.5).
 
-use harness::{Init, LIMIT, eventually, probe, processes, program, require_strace};
+use harness::{
+    Init, LIMIT, Limit, emulator_lacks, eventually, probe, processes, program, require_strace,
+};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
@@ -340,6 +342,9 @@ fn quiet_is_without_warnings() {
 
 #[test]
 fn verbosity_adds_up_and_later_wins() {
+    if emulator_lacks(Limit::ChildSubreaper) {
+        return;
+    }
     assert_eq!(level(Init::new()), 1);
     assert_eq!(level(Init::new().arg("-v")), 2);
     assert_eq!(level(Init::new().arg("--verbose")), 2);
@@ -352,6 +357,9 @@ fn verbosity_adds_up_and_later_wins() {
 
 #[test]
 fn tini_verbosity_is_the_starting_point() {
+    if emulator_lacks(Limit::ChildSubreaper) {
+        return;
+    }
     for (value, expected) in [("0", 1), ("1", 1), ("2", 2), ("3", 3), ("4", 3), ("255", 3)] {
         assert_eq!(
             level(Init::new().env("TINI_VERBOSITY", value)),
@@ -365,6 +373,9 @@ fn tini_verbosity_is_the_starting_point() {
 
 #[test]
 fn dumb_init_debug_counts_only_as_1() {
+    if emulator_lacks(Limit::ChildSubreaper) {
+        return;
+    }
     assert_eq!(level(Init::new().env("DUMB_INIT_DEBUG", "1")), 3);
     assert_eq!(level(Init::new().env("DUMB_INIT_DEBUG", "0")), 1);
     assert_eq!(level(Init::new().env("DUMB_INIT_DEBUG", "")), 1);
@@ -375,6 +386,9 @@ fn dumb_init_debug_counts_only_as_1() {
 /// wherever a variable stands in the environment.
 #[test]
 fn later_sources_win() {
+    if emulator_lacks(Limit::ChildSubreaper) {
+        return;
+    }
     let raw = |entries: [&str; 2]| {
         entries
             .iter()
@@ -579,6 +593,9 @@ fn the_license_goes_to_standard_output() {
 /// Contract 1.6. The parent is a shell that waits for the word to die.
 #[test]
 fn a_parent_death_signal_comes_when_the_parent_dies() {
+    if emulator_lacks(Limit::Signals) {
+        return;
+    }
     for (option, got) in [
         (&["-p", "USR1"][..], "SIGUSR1"),
         (&["-pTERM"], "SIGTERM"),

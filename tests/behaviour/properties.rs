@@ -11,9 +11,14 @@ mod model;
 use model::Stat;
 use proptest::prelude::*;
 
+/// A tenth of the cases, or all of them in a full run.
 fn config(cases: u32) -> ProptestConfig {
     ProptestConfig {
-        cases,
+        cases: if harness::is_full() {
+            cases
+        } else {
+            cases / 10
+        },
         failure_persistence: None,
         ..Default::default()
     }
@@ -73,12 +78,21 @@ fn word() -> impl Strategy<Value = Vec<u8>> {
         "--remap-exit=7",
         "--remap-exit",
         "--rewrite=15:2",
+        "--rewrite=TSTP:TSTP",
         "--rewrite",
         "--rewrite=",
         "--log-format=json",
         "--log-format",
         "--stop-delay=2s",
         "--stop-delay",
+        "--stop-signal=QUIT",
+        "--stop-signal",
+        "--stop-sig",
+        "--escalate=2s:INT",
+        "--escalate=1500ms:QUIT",
+        "--escalate=4:KILL",
+        "--escalate",
+        "1h:RTMAX-1",
         "--grace-period=3000ms",
         "--grace-period=1",
         "--parent-death-signal=RTMIN+1",
@@ -122,8 +136,20 @@ fn entry() -> impl Strategy<Value = Vec<u8>> {
         "=",
     ]);
     let value = prop_oneof![
-        prop::sample::select(vec!["", "0", "1", "2", "7", "4294967296", "x", "0=1", "00"])
-            .prop_map(|value: &str| value.as_bytes().to_vec()),
+        prop::sample::select(vec![
+            "",
+            "0",
+            "1",
+            "2",
+            "7",
+            "4294967296",
+            "x",
+            "0=1",
+            "00",
+            " +2x",
+            "-3"
+        ])
+        .prop_map(|value: &str| value.as_bytes().to_vec()),
         prop::collection::vec(
             (word(), prop::sample::select(b" \t\n\r\x0b\x0c".to_vec())),
             0..5
@@ -165,43 +191,70 @@ fn text_of(bytes: &'static [u8], length: usize) -> impl Strategy<Value = Vec<u8>
 }
 
 proptest! {
-    #![proptest_config(config(20_000))]
+    #![proptest_config(config(10_000))]
 
     #[test]
     fn options_mean_what_the_model_says(
         program in program(),
         words in prop::collection::vec(word(), 0..8),
         environment in prop::collection::vec(entry(), 0..4),
+        is_pid_1: bool,
     ) {
         let arguments = [vec![program], words].concat();
-        model::check_options(&arguments, &environment);
+        model::check_options(&arguments, &environment, is_pid_1);
+    }
+
+    #[test]
+    fn steps_mean_what_the_model_says(
+        steps in prop::collection::vec(("[1-6](s|500ms)?", "INT|QUIT|2|KILL"), 0..10),
+        grace in prop::option::of("[0-9]"),
+        delay in prop::option::of("[0-3]"),
+        places in any::<[prop::sample::Index; 2]>(),
+    ) {
+        let steps = steps.iter().map(|(time, signal)| format!("--escalate={time}:{signal}"));
+        let mut words: Vec<String> = steps.collect();
+        let times = [
+            grace.map(|time| format!("-t{time}")),
+            delay.map(|time| format!("--stop-delay={time}")),
+        ];
+        for (time, place) in times.into_iter().zip(places) {
+            let place = place.index(words.len() + 1);
+            drop(words.splice(place..place, time));
+        }
+        let words = words.iter().map(|word| word.as_bytes().to_vec());
+        let arguments: Vec<Vec<u8>> =
+            [b"pidling".to_vec()].into_iter().chain(words).chain([b"sh".to_vec()]).collect();
+        model::check_options(&arguments, &[], true);
     }
 }
 
 proptest! {
-    #![proptest_config(config(10_000))]
+    #![proptest_config(config(2_000))]
 
     #[test]
     fn signals_and_times_mean_what_the_model_says(
         text in prop_oneof![
-            text_of(b"0123456789ms", 12),
-            text_of(b"SIGsigRTMINrtmin+0123456789", 12),
-            "(SIG|sig|Sig)?(HUP|INT|term|Kill|IO|rtmin|RTMIN)([+][0-9]{0,3})?".prop_map(String::into_bytes),
-            "[0-9]{1,11}(ms|s|m)?".prop_map(String::into_bytes),
+            text_of(b"0123456789msh", 12),
+            text_of(b"SIGsigRTMINrtmax+-0123456789", 12),
+            "(SIG|sig|Sig)?(HUP|INT|term|Kill|IO|rtmin|RTMAX)([+-][0-9]{0,3})?".prop_map(String::into_bytes),
+            "[0-9]{1,11}(ms|s|m|h)?".prop_map(String::into_bytes),
         ]
     ) {
         model::check_values(&text);
     }
 
     #[test]
-    fn any_name_is_read_from_a_stat_file(
-        ids in any::<[u32; 3]>(),
+    fn any_stat_file_of_the_kernel_is_read(
+        ids in any::<[u32; 4]>(),
         name in name(),
         state in prop::sample::select(b"RSDZTtXxKWPI".to_vec()),
-        others in prop::collection::vec(any::<i64>(), 25),
+        terminal in prop_oneof![Just(0), any::<i32>()],
+        threads in prop_oneof![0..3_u32, any::<u32>()],
+        start_time: u64,
+        other: i64,
         sets in any::<[u32; 3]>(),
     ) {
-        model::check_stat(&Stat { ids, name, state, others, sets });
+        model::check_stat(&Stat { ids, name, state, terminal, threads, start_time, other, sets });
     }
 
     #[test]
@@ -218,19 +271,28 @@ proptest! {
     }
 
     #[test]
-    fn keys_are_found_in_any_cgroup_file(text in text_of(b"memory:/0\n oom_kill", 80)) {
-        for key in [&b"memory:"[..], b":", b"oom_kill ", b"m"] {
-            model::check_value(&text, key);
-        }
+    fn control_group_files_mean_what_the_model_says(
+        text in prop_oneof![
+            text_of(b"memorypids,:/0.\n oom_kill", 80),
+            "((0|1|12):(memory|pids|cpu,memory|pids,cpu)?:(/[.]{0,2}[a-c]?){0,3}\n){0,4}"
+                .prop_map(String::into_bytes),
+            "((oom|oom_kill|low) ?[0-9]{0,11}\n){0,4}".prop_map(String::into_bytes),
+            "([0-9]{0,11}|max)\n?".prop_map(String::into_bytes),
+        ],
+    ) {
+        model::check_control_group_files(&text);
     }
 
     #[test]
-    fn any_word_is_found_in_a_line_of_the_log(
-        word in prop_oneof![8 => text_of(b"\\\"\n: .x", 60), 1 => text_of(b"\\\"\n: .x", 2000)],
+    fn any_words_are_found_in_a_line_of_the_log(
+        words in prop::array::uniform2(
+            prop_oneof![8 => text_of(b"\\\"'\n: .x", 60), 1 => text_of(b"\\\"'\n: .x", 2000)]
+        ),
         errno in 0..200_i32,
         drops in prop_oneof![4 => Just(0), 1 => any::<u8>()],
         time in any::<(u32, u32)>(),
     ) {
-        model::check_log(&word, errno, drops, time);
+        let [command, interpreter] = &words;
+        model::check_log(command, interpreter, errno, drops, time);
     }
 }

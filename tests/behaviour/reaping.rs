@@ -1,9 +1,10 @@
 //! Reaping (contract 4): every zombie is reaped, no coalescing of SIGCHLD loses the main child's end,
 //! and an idle init sleeps.
 
+use crate::placed::{BOTH, Place, expect_nobody_left};
 use harness::{
-    Init, LIMIT, ProcStatus, Running, children_of, eventually, peer, probe, require_namespaces,
-    require_strace,
+    Init, LIMIT, Limit, ProcStatus, Running, children_of, emulator_lacks, eventually, peer, probe,
+    require_namespaces, require_strace,
 };
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -71,6 +72,9 @@ fn zombies_of_a_pid_1_that_does_not_reap_would_be_found() {
 
 #[test]
 fn orphans_are_reaped_when_the_init_is_not_pid_1() {
+    if emulator_lacks(Limit::ChildSubreaper) {
+        return;
+    }
     let mut running = Init::new().args(["-w"]).probe(["orphans", "300"]).spawn();
     let _ = running.wait_line("ready");
     let init = running.init_pid();
@@ -109,6 +113,9 @@ fn parent_of_an_orphan(init: Init) -> (i32, i32) {
 /// Contract 1.4.
 #[test]
 fn an_init_that_is_not_pid_1_adopts_orphans() {
+    if emulator_lacks(Limit::ChildSubreaper) {
+        return;
+    }
     let (parent, init) = parent_of_an_orphan(Init::new());
     assert_eq!(parent, init);
     let (parent, init) = parent_of_an_orphan(Init::new().arg("-s").env("TINI_SUBREAPER", ""));
@@ -192,6 +199,9 @@ fn a_stopped_main_child_is_not_a_dead_one() {
 
 #[test]
 fn a_stopped_orphan_is_not_a_dead_one() {
+    if emulator_lacks(Limit::ChildSubreaper) {
+        return;
+    }
     let script = format!("({} report & :); exec cat", probe().display());
     let mut running = Init::new().args(["-w", "--", "sh", "-c", &script]).spawn();
     let orphan = running.wait_line("ready ").replace("ready ", "");
@@ -244,6 +254,9 @@ fn an_idle_init_never_wakes_up() {
 /// of stack, by where the kernel puts it. Nor does a signal or an orphan take more.
 #[test]
 fn an_idle_init_takes_20_kb() {
+    if emulator_lacks(Limit::Measures) {
+        return;
+    }
     if !require_namespaces() {
         return;
     }
@@ -270,6 +283,9 @@ fn an_idle_init_takes_20_kb() {
 /// Contract 3.7. The storm goes on until the main child is dead.
 #[test]
 fn a_storm_of_dying_orphans_does_not_hold_a_signal_back() {
+    if emulator_lacks(Limit::Signals) {
+        return;
+    }
     let probe = probe().display();
     let script = format!(
         "{probe} orphans 100000000 & storm=$!; {probe} report --count 1; status=$?; kill $storm; exit $status"
@@ -287,6 +303,9 @@ fn a_storm_of_dying_orphans_does_not_hold_a_signal_back() {
 /// Contract 3.7: a stopped init finds 2,000 zombies and a signal; the signal must not wait for them all.
 #[test]
 fn at_most_32_reaps_happen_between_two_looks_at_the_signals() {
+    if emulator_lacks(Limit::ChildSubreaper) {
+        return;
+    }
     if !require_strace() {
         return;
     }
@@ -343,6 +362,9 @@ fn longest_run(text: &str, counts: impl Fn(&str) -> bool, ends: impl Fn(&str) ->
 /// sent again and again, no death shows.
 #[test]
 fn a_flood_of_signals_does_not_hold_the_reaping_back() {
+    if emulator_lacks(Limit::Measures) {
+        return;
+    }
     if !require_strace() {
         return;
     }
@@ -369,6 +391,9 @@ fn a_flood_of_signals_does_not_hold_the_reaping_back() {
 /// not name, because there were several, is found as well: one look at all children for each SIGCHLD.
 #[test]
 fn a_death_costs_one_look_at_all_children() {
+    if emulator_lacks(Limit::Measures) {
+        return;
+    }
     if !require_strace() {
         return;
     }
@@ -399,4 +424,51 @@ fn a_death_costs_one_look_at_all_children() {
         1,
         "{text}"
     );
+}
+
+/// Contract 4.4: whoever is process 1 above a wrapper may not reap what the wrapper leaves.
+#[test]
+fn the_dead_whom_the_main_child_leaves_are_reaped_and_counted() {
+    if !require_namespaces() {
+        return;
+    }
+    for place in BOTH {
+        for count in [3, 300] {
+            let output = place
+                .init()
+                .arg("-w")
+                .probe(["zombies", &count.to_string(), "6"])
+                .run();
+            output.expect_status(6);
+            expect_nobody_left(place, &output);
+            let stderr = output.stderr();
+            let reaped = stderr.lines().filter(|line| {
+                line.starts_with("pidling: warning: Reaped zombie process with pid=")
+            });
+            assert_eq!(
+                (reaped.count(), stderr.lines().count()),
+                (count, count),
+                "{output}"
+            );
+        }
+    }
+}
+
+/// Contract 4.4: a bound, so that the end does not wait for a storm of the dying.
+#[test]
+fn a_wrapper_reaps_at_most_1_000_at_its_end() {
+    if !require_namespaces() {
+        return;
+    }
+    let output = Place::Wrapper
+        .init()
+        .arg("-w")
+        .probe(["zombies", "1500", "6"])
+        .run();
+    output.expect_status(6);
+    let left = output.stdout().matches("left probe Z\n").count();
+    let reaped = output.stderr().lines().count();
+    assert_eq!(reaped + left, 1500, "{reaped} reaped, {left} left");
+    // Some are reaped before the main child, some after.
+    assert!((1000..=1100).contains(&reaped), "{reaped} reaped");
 }

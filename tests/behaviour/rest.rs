@@ -3,10 +3,9 @@
 
 use crate::shutdown::{Stranger, script, wait_for};
 use harness::{
-    Init, LIMIT, Output, ProcStatus, Running, children_of, eventually, peer, pidling, probe,
-    require, require_namespaces,
+    Init, LIMIT, Limit, Output, ProcStatus, Requirement, Running, children_of, emulator_lacks,
+    eventually, peer, pidling, probe, require, require_namespaces, require_root,
 };
-use harness::{expect_log, time_in};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::Pid;
@@ -53,7 +52,14 @@ impl Drop for KilledOnDrop {
 
 #[test]
 fn nothing_of_a_job_outlives_the_wrapper() {
-    let mut running = script(Init::new().args(["-v", "--wait-all", "-t", "20s"]), JOB).spawn();
+    if emulator_lacks(Limit::ChildSubreaper) {
+        return;
+    }
+    let mut running = script(
+        Init::new().json().args(["-v", "--wait-all", "-t", "20s"]),
+        JOB,
+    )
+    .spawn();
     wait_for(&running, &LEFT);
     let left = ready_pids(&running);
     running.send_line("");
@@ -71,25 +77,23 @@ fn nothing_of_a_job_outlives_the_wrapper() {
     assert_eq!(status.code(), Some(7));
     let output = running.wait();
     let child = main_child(&output);
-    expect_log(
-        &output,
+    output.expect_events(
         7,
         &[
-            &format!("pidling: started sh as process {child}"),
-            &format!("pidling: main child {child} exited with status 7"),
+            &format!("started command=sh pid={child}"),
+            &format!("main_child_ended pid={child} status=7"),
             // The shell above leaf and branch is one more.
-            "pidling: sent SIGTERM to the rest, processes: 6",
-            "pidling: shutdown took N.NNN s",
-            "pidling: exiting with status 7",
+            "rest_signalled processes=6 signal=SIGTERM",
+            "shutdown_took",
+            "exit status=7",
         ],
     );
 }
 
-/// The main child as the first line of the log names it.
+/// The main child as the log in JSON names it.
 fn main_child(output: &Output) -> i32 {
-    let stderr = output.stderr();
-    let first = stderr.lines().next().unwrap_or_default();
-    first.rsplit(' ').next().unwrap().parse().unwrap()
+    let pid = output.event("started")["pid"].as_i64();
+    pid.unwrap().try_into().unwrap()
 }
 
 /// The negative control: without `--wait-all`, and under other inits, processes are left.
@@ -113,6 +117,9 @@ fn the_check_for_what_outlives_the_wrapper_finds_it() {
 
 #[test]
 fn a_stop_signal_ends_the_job_and_all_it_started() {
+    if emulator_lacks(Limit::ChildSubreaper) {
+        return;
+    }
     let main = r#"("$PROBE" app daemon session report <&3 &)
         exec "$PROBE" app main report exit:TERM:4 <&3"#;
     let mut running = script(Init::new().args(["--wait-all"]), main).spawn();
@@ -133,14 +140,17 @@ fn a_stop_signal_ends_the_job_and_all_it_started() {
 /// With `-g` the members of the group have had their SIGTERM.
 #[test]
 fn nobody_of_the_job_gets_sigterm_twice() {
+    if emulator_lacks(Limit::ChildSubreaper) {
+        return;
+    }
     let main = r#""$PROBE" app member report <&3 & ("$PROBE" app daemon session report <&3 &)
         exec "$PROBE" app main report exit:HUP:4 <&3"#;
-    let mut running = script(Init::new().args(["-v", "-g", "-a"]), main).spawn();
+    let mut running = script(Init::new().json().args(["-v", "-g", "-a"]), main).spawn();
     wait_for(&running, &["member ready", "daemon ready", "main ready"]);
     running.signal(TERM);
     wait_for(&running, &["member got SIGTERM", "main got SIGTERM"]);
     running.signal(libc::SIGHUP);
-    let _ = running.wait_stderr_line("pidling: sent SIGTERM to the rest, processes: 1");
+    assert_eq!(running.wait_event("rest_signalled")["processes"], 1);
     running.close_stdin();
     let output = running.wait();
     output.expect_status(4);
@@ -157,11 +167,14 @@ fn nobody_of_the_job_gets_sigterm_twice() {
 /// Contract 6.3, 6.6: also a daemon that will not go, and those that are born while it is killed.
 #[test]
 fn a_stubborn_job_is_killed_at_the_deadline() {
+    if emulator_lacks(Limit::ChildSubreaper) {
+        return;
+    }
     let main = r#"("$PROBE" app daemon session ignore:TERM &)
         (sh -c 'trap "trap \"\" TERM; sleep 1000 & echo reborn ready \$!; exit" TERM
             "$PROBE" app mortal & wait' &)
         read line <&3; exit 3"#;
-    let mut running = script(Init::new().args(["-a", "-t1500ms"]), main).spawn();
+    let mut running = script(Init::new().json().args(["-a", "-t1500ms"]), main).spawn();
     wait_for(&running, &["daemon ready", "mortal ready"]);
     running.send_line("");
     let status = running.wait_status();
@@ -178,17 +191,9 @@ fn a_stubborn_job_is_killed_at_the_deadline() {
     let mut survivors = [(pid("daemon"), "probe"), (pid("reborn"), "sleep")];
     survivors.sort_unstable();
     let [first, second] = survivors.map(|(pid, name)| {
-        format!("pidling: warning: still here: process {pid} ({name}), state S, ignores SIGTERM")
+        format!("survivor disposition=ignores name={name} pid={pid} signal=SIGTERM state=S")
     });
-    expect_log(
-        &output,
-        3,
-        &[
-            &first,
-            &second,
-            "pidling: warning: sent SIGKILL to all, N.NNN s after the shutdown began",
-        ],
-    );
+    output.expect_events(3, &[&first, &second, "killed"]);
 }
 
 /// Starts the init and a sibling of it as children of one shell, in one process group and session, and
@@ -235,21 +240,16 @@ fn processes_that_are_no_descendants_are_left_alone() {
 /// In a `/proc` of another PID namespace the same numbers are other processes.
 #[test]
 fn a_foreign_proc_is_not_believed() {
-    let is_root = nix::unistd::geteuid().is_root();
-    if !require_namespaces() || !require("namespaces", is_root, "it needs the superuser") {
+    if emulator_lacks(Limit::ChildSubreaper) {
+        return;
+    }
+    if !require_namespaces() || !require_root() {
         return;
     }
     for setup in ["umount -l /proc", "mount -t tmpfs none /proc"] {
-        let output = run_beside_a_sibling(Init::new().as_pid_1(), setup, &["-a"]);
-        expect_log(
-            &output,
-            0,
-            &[
-                "pidling: warning: cannot look for survivors: \
-                 ESRCH (no such process)",
-                "pidling: warning: sent SIGKILL to all, N.NNN s after the shutdown began",
-            ],
-        );
+        let output =
+            run_beside_a_sibling(Init::new().as_pid_1(), setup, &["-a", "--log-format=json"]);
+        output.expect_events(0, &["survivors_unknown error=ESRCH", "killed"]);
     }
 }
 
@@ -287,22 +287,24 @@ impl Drop for Copies {
 /// Leaves a process of the superuser to an init of another user. What the init may not signal cannot
 /// hold it for ever.
 fn leave_a_process_of_root(as_pid_1: bool) {
-    let is_root = nix::unistd::geteuid().is_root();
     let flags = statvfs(&std::env::temp_dir()).unwrap().flags();
-    let can = is_root && !flags.contains(FsFlags::ST_NOSUID);
-    let reason = "it needs the superuser, and set-user-ID programs in the temporary directory";
-    if !require("namespaces", can, reason) || (as_pid_1 && !require_namespaces()) {
+    let can = !flags.contains(FsFlags::ST_NOSUID);
+    let reason = "the temporary directory takes no set-user-ID programs";
+    if !require_root()
+        || !require(Requirement::Root, can, reason)
+        || (as_pid_1 && !require_namespaces())
+    {
         return;
     }
     let copies = Copies::new(if as_pid_1 { "first" } else { "wrapper" });
     let init = copies.copy(&pidling(), "pidling", 0o755);
     let root = copies.copy(probe(), "root", 0o4755);
     let main = r#""$ROOT" app root root ignore:TERM & read line <&3; exit 3"#;
-    let init = Init::new().binary(init).launch(["--user", "65534"]);
+    let init = Init::new().json().binary(init).launch(["--user", "65534"]);
     let (init, asked) = if as_pid_1 {
-        (init.as_pid_1(), "the rest")
+        (init.as_pid_1(), "")
     } else {
-        (init, "the rest, processes: 0")
+        (init, " processes=0")
     };
     let mut running = script(init.args(["-v", "-a", "-t500ms"]), main)
         .env("ROOT", &root)
@@ -313,28 +315,28 @@ fn leave_a_process_of_root(as_pid_1: bool) {
     running.send_line("");
     let output = running.wait();
     let (child, pid) = (main_child(&output), pids.first().unwrap());
-    expect_log(
-        &output,
+    output.expect_events(
         3,
         &[
-            &format!("pidling: started sh as process {child}"),
-            &format!("pidling: main child {child} exited with status 3"),
-            &format!("pidling: sent SIGTERM to {asked}"),
-            &format!(
-                "pidling: warning: still here: process {pid} (root), state S, ignores SIGTERM"
-            ),
-            "pidling: warning: sent SIGKILL to all, N.NNN s after the shutdown began",
-            "pidling: warning: ending although processes outlived SIGKILL for N.NNN s",
-            "pidling: shutdown took N.NNN s",
-            "pidling: exiting with status 3",
+            &format!("started command=sh pid={child}"),
+            &format!("main_child_ended pid={child} status=3"),
+            &format!("rest_signalled{asked} signal=SIGTERM"),
+            &format!("survivor disposition=ignores name=root pid={pid} signal=SIGTERM state=S"),
+            "killed",
+            "unkillable",
+            "shutdown_took",
+            "exit status=3",
         ],
     );
-    let took = time_in(&output.stderr(), "pidling: shutdown took");
+    let took = output.seconds("shutdown_took");
     assert!((5.5..20.0).contains(&took), "{output}");
 }
 
 #[test]
 fn a_process_of_another_user_does_not_wedge_a_wrapper() {
+    if emulator_lacks(Limit::ChildSubreaper) {
+        return;
+    }
     leave_a_process_of_root(false);
 }
 
@@ -346,6 +348,9 @@ fn a_process_of_another_user_does_not_wedge_pid_1() {
 /// A wrapper without `--wait-all` ends at once, and its deadline still reaches what a hung job started.
 #[test]
 fn the_deadline_of_a_hung_job_reaches_its_descendants() {
+    if emulator_lacks(Limit::ChildSubreaper) {
+        return;
+    }
     let main =
         r#"("$PROBE" app daemon session ignore:TERM &) ; exec "$PROBE" app main ignore:TERM"#;
     let mut running = script(Init::new().args(["-t", "500ms"]), main).spawn();
@@ -369,27 +374,30 @@ fn the_deadline_of_a_hung_job_reaches_its_descendants() {
 #[test]
 fn an_empty_rest_costs_nothing() {
     let output = Init::new()
+        .json()
         .args(["-v", "-a", "--", "sh", "-c", "exit 9"])
         .run();
     let child = main_child(&output);
-    expect_log(
-        &output,
+    output.expect_events(
         9,
         &[
-            &format!("pidling: started sh as process {child}"),
-            &format!("pidling: main child {child} exited with status 9"),
-            "pidling: sent SIGTERM to the rest, processes: 0",
-            "pidling: shutdown took N.NNN s",
-            "pidling: exiting with status 9",
+            &format!("started command=sh pid={child}"),
+            &format!("main_child_ended pid={child} status=9"),
+            "rest_signalled processes=0 signal=SIGTERM",
+            "shutdown_took",
+            "exit status=9",
         ],
     );
-    let took = time_in(&output.stderr(), "pidling: shutdown took");
+    let took = output.seconds("shutdown_took");
     assert!(took < 5.0, "{output}");
 }
 
 /// Wrappers in wrappers: the outer one ends what the inner one left.
 #[test]
 fn an_inner_wrapper_leaves_its_rest_to_the_outer_one() {
+    if emulator_lacks(Limit::ChildSubreaper) {
+        return;
+    }
     let main = r#""$INNER" -- sh -c '("$PROBE" app daemon session &) ; read line <&3; exit 8'"#;
     let init = Init::new().arg("--wait-all").env("INNER", pidling());
     let mut running = script(init, main).spawn();

@@ -5,8 +5,8 @@
 //! kept by the standard input that the test holds open, never by a sleep.
 
 use harness::{
-    Init, LIMIT, Output, Running, call_number, children_of, eventually, expect_log, peer, pidling,
-    probe, program, require, require_namespaces, time_in,
+    Init, LIMIT, Limit, Output, Running, call_number, children_of, emulator_lacks, eventually,
+    peer, pidling, probe, program, require_namespaces, require_root,
 };
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -57,27 +57,15 @@ fn sorted_lines(output: &Output) -> Vec<String> {
 /// The line about a survivor.
 fn survivor(pid: u32, name: &str, state: char, disposition: &str, signal: &str) -> String {
     format!(
-        "pidling: warning: still here: process {pid} ({name}), state {state}, {disposition} {signal}"
+        "survivor disposition={disposition} name={name} pid={pid} signal={signal} state={state}"
     )
 }
 
-const KILLED: &str = "pidling: warning: sent SIGKILL to all, N.NNN s after the shutdown began";
+const KILLED: &str = "killed";
 
 /// The line about a main child that the deadline killed.
 fn by_deadline(child: u32) -> String {
-    format!(
-        "pidling: warning: main child {child} was killed with SIGKILL by pidling at the deadline"
-    )
-}
-
-/// What only the superuser may do inside of a namespace.
-#[track_caller]
-pub(crate) fn require_root() -> bool {
-    require(
-        "namespaces",
-        nix::unistd::geteuid().is_root(),
-        "it needs the superuser",
-    )
+    format!("sigkill_explained killer=by pidling at the deadline pid={child}")
 }
 
 /// The address of the timeout that the init waits with in `rt_sigtimedwait(2)`; `None` while it does
@@ -93,7 +81,7 @@ fn timeout_address(running: &Running) -> Option<String> {
 
 /// Waits until the init sleeps, and returns whether with a timeout.
 #[track_caller]
-fn sleeps_with_a_timeout(running: &Running) -> bool {
+pub(crate) fn sleeps_with_a_timeout(running: &Running) -> bool {
     let mut address = None;
     let sleeps = eventually(LIMIT, || {
         address = timeout_address(running);
@@ -110,33 +98,35 @@ const SHELL_TRAP: &str = r#": prepare; "$PROBE" app server report <&3 & wait"#;
 /// Contract 6.4.
 #[test]
 fn wait_all_lets_the_server_of_a_dead_shell_drain() {
+    if emulator_lacks(Limit::ProcessIds) {
+        return;
+    }
     if !require_namespaces() {
         return;
     }
     let mut running = script(
-        Init::new().as_pid_1().args(["-v", "--wait-all"]),
+        Init::new().json().as_pid_1().args(["-v", "--wait-all"]),
         SHELL_TRAP,
     )
     .spawn();
     let _ = running.wait_line("server ready 3");
     running.signal(TERM);
     let _ = running.wait_line("server got SIGTERM");
-    let _ = running.wait_stderr_line("pidling: sent SIGTERM to the rest");
+    let _ = running.wait_event("rest_signalled");
     assert!(running.is_running());
     running.close_stdin();
     let output = running.wait();
     output.expect_stdout("server ready 3\nserver got SIGTERM\nserver done\n");
-    expect_log(
-        &output,
+    output.expect_events(
         143,
         &[
-            "pidling: started sh as process 2",
-            "pidling: shutdown began with SIGTERM",
-            "pidling: forwarded SIGTERM to process 2",
-            "pidling: main child 2 was killed by SIGTERM",
-            "pidling: sent SIGTERM to the rest",
-            "pidling: shutdown took N.NNN s",
-            "pidling: exiting with status 143",
+            "started command=sh pid=2",
+            "shutdown_began signal=SIGTERM",
+            "signal_forwarded pid=2 signal=SIGTERM",
+            "main_child_ended pid=2 signal=SIGTERM",
+            "rest_signalled signal=SIGTERM",
+            "shutdown_took",
+            "exit status=143",
         ],
     );
 }
@@ -160,11 +150,14 @@ fn without_wait_all_the_server_of_a_dead_shell_is_cut_off() {
 
 #[test]
 fn wait_all_waits_for_the_rest_also_when_nobody_asked_for_a_shutdown() {
+    if emulator_lacks(Limit::ProcessIds) {
+        return;
+    }
     if !require_namespaces() {
         return;
     }
     let main = r#""$PROBE" app server report <&3 & exec "$PROBE" app main report exit:USR1:5 <&3"#;
-    let mut running = script(Init::new().as_pid_1().args(["-va"]), main).spawn();
+    let mut running = script(Init::new().json().as_pid_1().args(["-va"]), main).spawn();
     wait_for(&running, &["server ready", "main ready"]);
     running.signal(libc::SIGUSR1);
     let _ = running.wait_line("server got SIGTERM");
@@ -178,16 +171,15 @@ fn wait_all_waits_for_the_rest_also_when_nobody_asked_for_a_shutdown() {
         ["main got SIGUSR1", "server done", "server got SIGTERM"],
         "{output}"
     );
-    expect_log(
-        &output,
+    output.expect_events(
         5,
         &[
-            "pidling: started sh as process 2",
-            "pidling: forwarded SIGUSR1 to process 2",
-            "pidling: main child 2 exited with status 5",
-            "pidling: sent SIGTERM to the rest",
-            "pidling: shutdown took N.NNN s",
-            "pidling: exiting with status 5",
+            "started command=sh pid=2",
+            "signal_forwarded pid=2 signal=SIGUSR1",
+            "main_child_ended pid=2 status=5",
+            "rest_signalled signal=SIGTERM",
+            "shutdown_took",
+            "exit status=5",
         ],
     );
 }
@@ -198,17 +190,24 @@ const GROUP: &str = r#""$PROBE" app member report <&3 & "$PROBE" app leaver sess
 
 #[test]
 fn nobody_gets_sigterm_twice() {
+    if emulator_lacks(Limit::ProcessIds) {
+        return;
+    }
     if !require_namespaces() {
         return;
     }
-    let mut running = script(Init::new().as_pid_1().args(["-v", "-g", "-a"]), GROUP).spawn();
+    let mut running = script(
+        Init::new().json().as_pid_1().args(["-v", "-g", "-a"]),
+        GROUP,
+    )
+    .spawn();
     let all = ["member ready", "leaver ready", "loner ready", "main ready"];
     wait_for(&running, &all);
     running.signal(TERM);
     // Two that nobody has read yet would be one.
     wait_for(&running, &["member got SIGTERM", "main got SIGTERM"]);
     running.signal(libc::SIGHUP);
-    let _ = running.wait_stderr_line("pidling: sent SIGTERM to the rest, processes: 2");
+    assert_eq!(running.wait_event("rest_signalled")["processes"], 2);
     // Whatever was sent before that line comes before the end of standard input.
     running.close_stdin();
     let output = running.wait();
@@ -227,18 +226,17 @@ fn nobody_gets_sigterm_twice() {
         ],
         "{output}"
     );
-    expect_log(
-        &output,
+    output.expect_events(
         9,
         &[
-            "pidling: started sh as process 2",
-            "pidling: shutdown began with SIGTERM",
-            "pidling: forwarded SIGTERM to process group 2",
-            "pidling: forwarded SIGHUP to process group 2",
-            "pidling: main child 2 exited with status 9",
-            "pidling: sent SIGTERM to the rest, processes: 2",
-            "pidling: shutdown took N.NNN s",
-            "pidling: exiting with status 9",
+            "started command=sh pid=2",
+            "shutdown_began signal=SIGTERM",
+            "signal_forwarded group=2 signal=SIGTERM",
+            "signal_forwarded group=2 signal=SIGHUP",
+            "main_child_ended pid=2 status=9",
+            "rest_signalled processes=2 signal=SIGTERM",
+            "shutdown_took",
+            "exit status=9",
         ],
     );
 }
@@ -300,13 +298,12 @@ fn signals_after_the_death_of_the_main_child_go_nowhere() {
         return;
     }
     let main = r#""$PROBE" app server report <&3 & exec "$PROBE" app main report exit:TERM:0 <&3"#;
-    let mut running = script(Init::new().as_pid_1().args(["-vv", "-a"]), main).spawn();
+    let mut running = script(Init::new().json().as_pid_1().args(["-vv", "-a"]), main).spawn();
     wait_for(&running, &["server ready", "main ready"]);
     running.signal(TERM);
-    let _ = running.wait_stderr_line("pidling: sent SIGTERM to the rest");
+    let _ = running.wait_event("rest_signalled");
     running.signal(TERM);
-    let dropped = "pidling: dropped SIGTERM: no main child";
-    let _ = running.wait_stderr_line(dropped);
+    assert_eq!(running.wait_event("signal_dropped")["signal"], "SIGTERM");
     running.close_stdin();
     let output = running.wait();
     output.expect_status(0);
@@ -316,11 +313,15 @@ fn signals_after_the_death_of_the_main_child_go_nowhere() {
 /// Contract 6.3, 6.6, 7.1, and the lines of 8.2.
 #[test]
 fn an_app_that_ignores_sigterm_is_killed_and_named() {
+    if emulator_lacks(Limit::ProcessIds) {
+        return;
+    }
     if !require_namespaces() {
         return;
     }
     let words = ["-v", "--grace-period", "1s"];
     let mut running = Init::new()
+        .json()
         .as_pid_1()
         .args(words)
         .probe(["app", "main", "ignore:TERM"])
@@ -328,29 +329,31 @@ fn an_app_that_ignores_sigterm_is_killed_and_named() {
     let _ = running.wait_line("main ready");
     running.signal(TERM);
     let output = running.wait();
-    expect_log(
-        &output,
+    output.expect_events(
         137,
         &[
-            &format!("pidling: started {} as process 2", probe().display()),
-            "pidling: shutdown began with SIGTERM",
-            "pidling: forwarded SIGTERM to process 2",
+            &format!("started command={} pid=2", probe().display()),
+            "shutdown_began signal=SIGTERM",
+            "signal_forwarded pid=2 signal=SIGTERM",
             &survivor(2, "probe", 'S', "ignores", "SIGTERM"),
             KILLED,
-            "pidling: main child 2 was killed by SIGKILL",
+            "main_child_ended pid=2 signal=SIGKILL",
             &by_deadline(2),
-            "pidling: shutdown took N.NNN s",
-            "pidling: exiting with status 137",
+            "shutdown_took",
+            "exit status=137",
         ],
     );
-    let took = time_in(&output.stderr(), "pidling: shutdown took");
-    let killed = time_in(&output.stderr(), "pidling: warning: sent SIGKILL");
+    let took = output.seconds("shutdown_took");
+    let killed = output.seconds("killed");
     assert!(1.0 <= killed && killed <= took, "{output}");
 }
 
 /// Contract 6.6: each way not to end has its words.
 #[test]
 fn survivors_are_told_by_what_they_do_with_the_stop_signal() {
+    if emulator_lacks(Limit::ProcessIds) {
+        return;
+    }
     if !require_namespaces() {
         return;
     }
@@ -359,7 +362,7 @@ fn survivors_are_told_by_what_they_do_with_the_stop_signal() {
         "$PROBE" app catcher catch:QUIT & "$PROBE" app stopped stop &
         "$PROBE" app leaver session ignore:QUIT & wait"#;
     let options = ["-g", "-t1500ms", "-rTERM:QUIT"];
-    let running = script(Init::new().as_pid_1().args(options), main).spawn();
+    let running = script(Init::new().json().as_pid_1().args(options), main).spawn();
     let tags = ["ignorer", "blocker", "catcher", "stopped", "leaver"];
     let ready = tags.map(|tag| format!("{tag} ready"));
     wait_for(&running, &ready.each_ref().map(String::as_str));
@@ -368,8 +371,7 @@ fn survivors_are_told_by_what_they_do_with_the_stop_signal() {
     let is_stopped = || children_of(main).iter().any(|child| child.state == 'T');
     assert!(eventually(LIMIT, is_stopped));
     running.signal(TERM);
-    expect_log(
-        &running.wait(),
+    running.wait().expect_events(
         137,
         &[
             &survivor(2, "sh", 'S', "ignores", "SIGQUIT"),
@@ -413,17 +415,23 @@ fn without_a_grace_period_the_rest_has_ten_seconds() {
 /// The signal that the rest did not act on is SIGTERM, whatever the main child was sent.
 #[test]
 fn survivors_of_the_rest_are_told_by_sigterm() {
+    if emulator_lacks(Limit::ProcessIds) {
+        return;
+    }
     if !require_namespaces() {
         return;
     }
     let main = r#""$PROBE" app ignorer ignore:TERM & "$PROBE" app blocker block:TERM &
         exec "$PROBE" app main report exit:QUIT:7 <&3"#;
-    let mut running = script(Init::new().as_pid_1().args(["-at1s", "-rTERM:QUIT"]), main).spawn();
+    let mut running = script(
+        Init::new().json().as_pid_1().args(["-at1s", "-rTERM:QUIT"]),
+        main,
+    )
+    .spawn();
     wait_for(&running, &["ignorer ready", "blocker ready", "main ready"]);
     running.signal(TERM);
     let _ = running.wait_line("main got SIGQUIT");
-    expect_log(
-        &running.wait(),
+    running.wait().expect_events(
         7,
         &[
             &survivor(3, "probe", 'S', "ignores", "SIGTERM"),
@@ -435,6 +443,9 @@ fn survivors_of_the_rest_are_told_by_sigterm() {
 
 #[test]
 fn at_most_thirty_two_survivors_are_named() {
+    if emulator_lacks(Limit::ProcessIds) {
+        return;
+    }
     if !require_namespaces() {
         return;
     }
@@ -444,6 +455,7 @@ fn at_most_thirty_two_survivors_are_named() {
             r#"trap "" TERM; for i in $(seq {count}); do sleep 1000 & done; read line; exit 3"#
         );
         let mut running = Init::new()
+            .json()
             .as_pid_1()
             .args(["-a", "-t1s", "--", "sh", "-c", &main])
             .spawn();
@@ -454,16 +466,19 @@ fn at_most_thirty_two_survivors_are_named() {
             .map(|index| survivor(seq + 1 + index, "sleep", 'S', "ignores", "SIGTERM"))
             .collect();
         if let more @ 1.. = count - 32 {
-            lines.push(format!("pidling: warning: still here: {more} more"));
+            lines.push(format!("more_survivors processes={more}"));
         }
         lines.push(KILLED.to_owned());
         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
-        expect_log(&output, 3, &lines);
+        output.expect_events(3, &lines);
     }
 }
 
 #[test]
 fn names_of_survivors_cannot_forge_lines() {
+    if emulator_lacks(Limit::ProcessIds) {
+        return;
+    }
     if !require_namespaces() {
         return;
     }
@@ -482,8 +497,12 @@ fn names_of_survivors_cannot_forge_lines() {
             .spawn();
         let _ = running.wait_line("main ready");
         running.signal(TERM);
-        let line = survivor(2, shown, 'S', "ignores", "SIGTERM");
-        expect_log(&running.wait(), 137, &[&line, KILLED, &by_deadline(2)]);
+        let output = running.wait();
+        output.expect_status(137);
+        // The survivor's, that of the kill, and that of the main child.
+        assert_eq!(output.stderr().lines().count(), 3, "{output}");
+        let first = output.stderr().lines().next().unwrap().to_owned();
+        assert!(first.contains(&format!("({shown})")), "{output}");
     }
 }
 
@@ -495,6 +514,7 @@ fn without_a_grace_period_there_is_no_deadline() {
     }
     let start = |options: &[&str]| {
         let mut running = Init::new()
+            .json()
             .as_pid_1()
             .arg("-v")
             .args(options)
@@ -502,7 +522,7 @@ fn without_a_grace_period_there_is_no_deadline() {
             .spawn();
         let _ = running.wait_line("main ready");
         running.signal(TERM);
-        let _ = running.wait_stderr_line("pidling: forwarded SIGTERM");
+        let _ = running.wait_event("signal_forwarded");
         running
     };
     for options in [&[][..], &["--wait-all"]] {
@@ -519,6 +539,7 @@ fn later_stop_signals_are_forwarded_but_do_not_move_the_deadline() {
         return;
     }
     let mut running = Init::new()
+        .json()
         .as_pid_1()
         .args(["-v", "-t1s"])
         .probe(["app", "main", "report"])
@@ -540,10 +561,8 @@ fn later_stop_signals_are_forwarded_but_do_not_move_the_deadline() {
     let output = running.wait();
     output.expect_status(137);
     assert!(sent > 3, "{output}");
-    let count = |text: &str| output.stderr().matches(text).count();
-    assert_eq!(count("pidling: shutdown began"), 1, "{output}");
-    assert_eq!(count("pidling: shutdown began with SIGTERM"), 1, "{output}");
-    assert_eq!(count("sent SIGKILL"), 1, "{output}");
+    assert_eq!(output.event("shutdown_began")["signal"], "SIGTERM");
+    let _ = output.event("killed");
 }
 
 /// How often the main child has said that it got the signal.
@@ -569,6 +588,7 @@ fn the_grace_period_includes_the_stop_delay() {
         return;
     }
     let mut running = Init::new()
+        .json()
         .as_pid_1()
         .args(["-v", "--stop-delay=4000ms", "--grace-period=4001ms"])
         .probe(["app", "main", "ignore:TERM"])
@@ -577,7 +597,7 @@ fn the_grace_period_includes_the_stop_delay() {
     running.signal(TERM);
     let output = running.wait();
     output.expect_status(137);
-    let killed = time_in(&output.stderr(), "pidling: warning: sent SIGKILL");
+    let killed = output.seconds("killed");
     assert!((4.001..8.0).contains(&killed), "{output}");
 }
 
@@ -588,39 +608,46 @@ fn the_rest_gets_no_new_deadline() {
         return;
     }
     let main = r#""$PROBE" app stubborn ignore:TERM & exec "$PROBE" app main catch:TERM"#;
-    let mut running = script(Init::new().as_pid_1().args(["-va", "-t3s"]), main).spawn();
+    let mut running = script(Init::new().json().as_pid_1().args(["-va", "-t3s"]), main).spawn();
     wait_for(&running, &["stubborn ready", "main ready"]);
     let main = running.main_child_pid();
     running.signal(TERM);
-    let _ = running.wait_stderr_line("pidling: forwarded SIGTERM");
+    let _ = running.wait_event("signal_forwarded");
     kill(Pid::from_raw(main), Signal::SIGABRT).unwrap();
     let output = running.wait();
     output.expect_status(134);
-    let killed = time_in(&output.stderr(), "pidling: warning: sent SIGKILL");
+    let killed = output.seconds("killed");
     assert!((3.0..6.0).contains(&killed), "{output}");
 }
 
 /// A grace period without a stop signal counts from the death of the main child.
 #[test]
 fn a_grace_period_bounds_the_wait_for_the_rest() {
+    if emulator_lacks(Limit::ProcessIds) {
+        return;
+    }
     if !require_namespaces() {
         return;
     }
     let main = r#""$PROBE" app stubborn ignore:TERM & read line <&3; exit 6"#;
-    let mut running = script(Init::new().as_pid_1().args(["-at500ms"]), main).spawn();
+    let mut running = script(Init::new().json().as_pid_1().args(["-at500ms"]), main).spawn();
     let _ = running.wait_line("stubborn ready 3");
     running.send_line("");
     let line = survivor(3, "probe", 'S', "ignores", "SIGTERM");
-    expect_log(&running.wait(), 6, &[&line, KILLED]);
+    running.wait().expect_events(6, &[&line, KILLED]);
 }
 
 /// Contract 6.2.
 #[test]
 fn the_stop_delay_holds_the_stop_signal_back_and_nothing_else() {
+    if emulator_lacks(Limit::ProcessIds) {
+        return;
+    }
     if !require_namespaces() {
         return;
     }
     let mut running = Init::new()
+        .json()
         .as_pid_1()
         .args(["-v", "--stop-delay", "1500ms"])
         .probe(["app", "main", "report"])
@@ -628,7 +655,7 @@ fn the_stop_delay_holds_the_stop_signal_back_and_nothing_else() {
     let _ = running.wait_line("main ready");
     let start = Instant::now();
     running.signal(TERM);
-    let _ = running.wait_stderr_line("pidling: holding SIGTERM back for 1.500 s");
+    assert_eq!(running.wait_event("stop_delayed")["delay_ms"], 1500);
     running.signal(libc::SIGHUP);
     let _ = running.wait_line("main got SIGHUP");
     running.signal(libc::SIGUSR1);
@@ -640,46 +667,53 @@ fn the_stop_delay_holds_the_stop_signal_back_and_nothing_else() {
     output.expect_stdout(
         "main ready 2\nmain got SIGHUP\nmain got SIGUSR1\nmain got SIGTERM\nmain done\n",
     );
-    expect_log(
-        &output,
+    output.expect_events(
         0,
         &[
-            &format!("pidling: started {} as process 2", probe().display()),
-            "pidling: shutdown began with SIGTERM",
-            "pidling: holding SIGTERM back for N.NNN s",
-            "pidling: forwarded SIGHUP to process 2",
-            "pidling: forwarded SIGUSR1 to process 2",
-            "pidling: forwarded SIGTERM to process 2",
-            "pidling: main child 2 exited with status 0",
-            "pidling: shutdown took N.NNN s",
-            "pidling: exiting with status 0",
+            &format!("started command={} pid=2", probe().display()),
+            "shutdown_began signal=SIGTERM",
+            "stop_delayed delay_ms=1500 signal=SIGTERM",
+            "signal_forwarded pid=2 signal=SIGHUP",
+            "signal_forwarded pid=2 signal=SIGUSR1",
+            "signal_forwarded pid=2 signal=SIGTERM",
+            "main_child_ended pid=2 status=0",
+            "shutdown_took",
+            "exit status=0",
         ],
     );
 }
 
 #[test]
 fn a_second_stop_signal_ends_the_stop_delay_and_both_arrive() {
+    if emulator_lacks(Limit::ProcessIds) {
+        return;
+    }
     if !require_namespaces() {
         return;
     }
     for second in [TERM, INT, libc::SIGQUIT] {
         let mut running = Init::new()
+            .json()
             .as_pid_1()
             .args(["-v", "--stop-delay", "24s"])
             .probe(["app", "main", "report"])
             .spawn();
         let _ = running.wait_line("main ready");
         running.signal(TERM);
-        let _ = running.wait_stderr_line("pidling: holding SIGTERM back for 24.000 s");
+        assert_eq!(running.wait_event("stop_delayed")["delay_ms"], 24_000);
         for other in [libc::SIGHUP, libc::SIGWINCH, libc::SIGCONT] {
             running.signal(other);
             let name = Signal::try_from(other).unwrap();
-            let _ = running.wait_stderr_line(&format!("pidling: forwarded {name} to process 2"));
+            assert_eq!(
+                running.wait_event("signal_forwarded")["signal"],
+                name.as_str()
+            );
         }
         running.signal(second);
         let name = Signal::try_from(second).unwrap();
-        let _ = running.wait_stderr_line("pidling: forwarded SIGTERM to process 2");
-        let _ = running.wait_stderr_line(&format!("pidling: forwarded {name} to process 2"));
+        for expected in ["SIGTERM", name.as_str()] {
+            assert_eq!(running.wait_event("signal_forwarded")["signal"], expected);
+        }
         running.close_stdin();
         let output = running.wait();
         output.expect_status(0);
@@ -699,32 +733,35 @@ fn a_second_stop_signal_ends_the_stop_delay_and_both_arrive() {
 
 #[test]
 fn a_main_child_that_ends_in_the_stop_delay_ends_it() {
+    if emulator_lacks(Limit::ProcessIds) {
+        return;
+    }
     if !require_namespaces() {
         return;
     }
     let mut running = Init::new()
+        .json()
         .as_pid_1()
         .args(["-vv", "-a", "--stop-delay", "24s"])
         .probe(["app", "main", "report"])
         .spawn();
     let _ = running.wait_line("main ready");
     running.signal(TERM);
-    let _ = running.wait_stderr_line("pidling: holding SIGTERM back");
+    let _ = running.wait_event("stop_delayed");
     running.close_stdin();
     let output = running.wait();
     output.expect_stdout("main ready 2\nmain done\n");
-    expect_log(
-        &output,
+    output.expect_events(
         0,
         &[
-            &format!("pidling: started {} as process 2", probe().display()),
-            "pidling: shutdown began with SIGTERM",
-            "pidling: holding SIGTERM back for N.NNN s",
-            "pidling: dropped SIGTERM: no main child",
-            "pidling: main child 2 exited with status 0",
-            "pidling: kill failed harmlessly: ESRCH (no such process)",
-            "pidling: shutdown took N.NNN s",
-            "pidling: exiting with status 0",
+            &format!("started command={} pid=2", probe().display()),
+            "shutdown_began signal=SIGTERM",
+            "stop_delayed delay_ms=24000 signal=SIGTERM",
+            "signal_dropped reason=no main child signal=SIGTERM",
+            "main_child_ended pid=2 status=0",
+            "error_ignored call=kill error=ESRCH",
+            "shutdown_took",
+            "exit status=0",
         ],
     );
 }
@@ -732,10 +769,13 @@ fn a_main_child_that_ends_in_the_stop_delay_ends_it() {
 /// Contract 6.1: what makes a stop signal is what it is forwarded as.
 #[test]
 fn rewriting_decides_what_is_a_stop_signal() {
+    if emulator_lacks(Limit::ProcessIds) {
+        return;
+    }
     if !require_namespaces() {
         return;
     }
-    let began = |name: &str| format!("pidling: shutdown began with {name}");
+    let began = |name: &str| format!("shutdown_began signal={name}");
     for (rule, signal, forwarded, stops) in [
         ("TERM:QUIT", "SIGTERM", Some("SIGQUIT"), true),
         ("TERM:USR1", "SIGTERM", Some("SIGUSR1"), false),
@@ -745,6 +785,7 @@ fn rewriting_decides_what_is_a_stop_signal() {
         ("INT:TERM", "SIGTERM", Some("SIGTERM"), true),
     ] {
         let mut running = Init::new()
+            .json()
             .as_pid_1()
             .args(["-vv", "--rewrite", rule])
             .probe(["app", "main", "report"])
@@ -753,32 +794,29 @@ fn rewriting_decides_what_is_a_stop_signal() {
         let number: Signal = signal.parse().unwrap();
         running.signal(number as i32);
         let mut said = vec!["main ready 2".to_owned()];
-        let mut lines = vec![format!(
-            "pidling: started {} as process 2",
-            probe().display()
-        )];
+        let mut lines = vec![format!("started command={} pid=2", probe().display())];
         if stops {
             lines.push(began(signal));
         }
         if let Some(name) = forwarded {
             said.push(running.wait_line(&format!("main got {name}")));
-            lines.push(format!("pidling: forwarded {name} to process 2"));
+            lines.push(format!("signal_forwarded pid=2 signal={name}"));
         } else {
-            let line = format!("pidling: dropped {signal}: rewritten to 0");
-            let _ = running.wait_stderr_line(&line);
+            let line = format!("signal_dropped reason=rewritten to 0 signal={signal}");
+            let _ = running.wait_event("signal_dropped");
             lines.push(line);
         }
-        lines.push("pidling: main child 2 exited with status 0".to_owned());
+        lines.push("main_child_ended pid=2 status=0".to_owned());
         if stops {
-            lines.push("pidling: shutdown took N.NNN s".to_owned());
+            lines.push("shutdown_took".to_owned());
         }
-        lines.push("pidling: exiting with status 0".to_owned());
+        lines.push("exit status=0".to_owned());
         running.close_stdin();
         let output = running.wait();
         said.push("main done\n".to_owned());
         output.expect_stdout(&said.join("\n"));
         let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
-        expect_log(&output, 0, &lines);
+        output.expect_events(0, &lines);
     }
 }
 
@@ -789,16 +827,21 @@ const WITH_FOREIGN_PROC: &str = r#"umount -l /proc && exec "$@""#;
 /// Contract 1.2: `/proc` makes the report better, and nothing else depends on it.
 #[test]
 fn without_a_proc_of_its_own_pid_1_still_ends_the_rest() {
+    if emulator_lacks(Limit::ProcessIds) {
+        return;
+    }
     if !require_namespaces() || !require_root() {
         return;
     }
     // A process of the test's namespace, whom nothing may reach.
     let mut outsider = Stranger::start(Command::new(probe()).args(["app", "outsider", "report"]));
-    let unknown = "pidling: warning: cannot look for survivors: \
-                   ESRCH (no such process)";
+    let unknown = "survivors_unknown error=ESRCH";
     for setup in [WITHOUT_PROC, WITH_FOREIGN_PROC] {
         let start = |options: &[&str], main: &str| {
-            let init = Init::new().as_pid_1().through(["sh", "-c", setup, "sh"]);
+            let init = Init::new()
+                .json()
+                .as_pid_1()
+                .through(["sh", "-c", setup, "sh"]);
             script(init.args(options), main).spawn()
         };
 
@@ -808,17 +851,16 @@ fn without_a_proc_of_its_own_pid_1_still_ends_the_rest() {
         let _ = running.wait_line("server got SIGTERM");
         assert!(running.is_running());
         running.close_stdin();
-        expect_log(
-            &running.wait(),
+        running.wait().expect_events(
             143,
             &[
-                "pidling: started sh as process 3",
-                "pidling: shutdown began with SIGTERM",
-                "pidling: forwarded SIGTERM to process 3",
-                "pidling: main child 3 was killed by SIGTERM",
-                "pidling: sent SIGTERM to the rest",
-                "pidling: shutdown took N.NNN s",
-                "pidling: exiting with status 143",
+                "started command=sh pid=3",
+                "shutdown_began signal=SIGTERM",
+                "signal_forwarded pid=3 signal=SIGTERM",
+                "main_child_ended pid=3 signal=SIGTERM",
+                "rest_signalled signal=SIGTERM",
+                "shutdown_took",
+                "exit status=143",
             ],
         );
 
@@ -826,12 +868,14 @@ fn without_a_proc_of_its_own_pid_1_still_ends_the_rest() {
         let mut running = start(&["-a", "-t500ms"], stubborn);
         let _ = running.wait_line("stubborn ready");
         running.signal(TERM);
-        expect_log(&running.wait(), 143, &[unknown, KILLED]);
+        running.wait().expect_events(143, &[unknown, KILLED]);
 
         let mut running = start(&["-t500ms"], r#"exec "$PROBE" app main ignore:TERM"#);
         let _ = running.wait_line("main ready");
         running.signal(TERM);
-        expect_log(&running.wait(), 137, &[unknown, KILLED, &by_deadline(3)]);
+        running
+            .wait()
+            .expect_events(137, &[unknown, KILLED, &by_deadline(3)]);
     }
     outsider.close_stdin();
     assert_eq!(outsider.rest(), "outsider done\n");
@@ -863,7 +907,7 @@ impl Stranger {
     }
 
     /// The next line; nothing at the end.
-    fn line(&mut self) -> String {
+    pub(crate) fn line(&mut self) -> String {
         let mut line = String::new();
         let _ = self.stdout.read_line(&mut line).unwrap();
         line
@@ -895,7 +939,7 @@ impl Drop for Stranger {
 
 /// A process that came from outside, as those of `docker exec` do: it is in the namespace of PID 1, but
 /// not a child of anybody there.
-fn enter(init: i32, steps: &[&str]) -> Stranger {
+pub(crate) fn enter(init: i32, steps: &[&str]) -> Stranger {
     let mut command = Command::new(program("nsenter").expect("nsenter of util-linux"));
     let _ = command
         .args(["--target", &init.to_string(), "--pid", "--"])
@@ -908,10 +952,14 @@ fn enter(init: i32, steps: &[&str]) -> Stranger {
 /// Contract 6.5.
 #[test]
 fn processes_that_entered_the_namespace_are_waited_for() {
+    if emulator_lacks(Limit::ProcessIds) {
+        return;
+    }
     if !require_namespaces() || !require_root() {
         return;
     }
     let mut running = Init::new()
+        .json()
         .as_pid_1()
         .args(["-v", "-a"])
         .probe(["app", "main", "report"])
@@ -921,29 +969,32 @@ fn processes_that_entered_the_namespace_are_waited_for() {
     running.close_stdin();
     let _ = running.wait_line("main done");
     assert_eq!(stranger.line(), "stranger got SIGTERM\n");
-    let _ = running.wait_stderr_line("pidling: sent SIGTERM to the rest");
+    let _ = running.wait_event("rest_signalled");
     assert!(running.is_running());
     stranger.close_stdin();
     assert_eq!(stranger.rest(), "stranger done\n");
-    expect_log(
-        &running.wait(),
+    running.wait().expect_events(
         0,
         &[
-            &format!("pidling: started {} as process 2", probe().display()),
-            "pidling: main child 2 exited with status 0",
-            "pidling: sent SIGTERM to the rest",
-            "pidling: shutdown took N.NNN s",
-            "pidling: exiting with status 0",
+            &format!("started command={} pid=2", probe().display()),
+            "main_child_ended pid=2 status=0",
+            "rest_signalled signal=SIGTERM",
+            "shutdown_took",
+            "exit status=0",
         ],
     );
 }
 
 #[test]
 fn processes_that_entered_the_namespace_are_killed_at_the_deadline() {
+    if emulator_lacks(Limit::ProcessIds) {
+        return;
+    }
     if !require_namespaces() || !require_root() {
         return;
     }
     let mut running = Init::new()
+        .json()
         .as_pid_1()
         .args(["-a", "-t500ms"])
         .probe(["app", "main", "report"])
@@ -953,7 +1004,7 @@ fn processes_that_entered_the_namespace_are_killed_at_the_deadline() {
     running.close_stdin();
     assert_eq!(stranger.rest(), "");
     let line = survivor(3, "probe", 'S', "ignores", "SIGTERM");
-    expect_log(&running.wait(), 0, &[&line, KILLED]);
+    running.wait().expect_events(0, &[&line, KILLED]);
 }
 
 /// Runs a main child that somebody else kills, with these files in place of the control groups'.
@@ -967,6 +1018,7 @@ pub(crate) fn killed_from_outside(options: &[&str], files: &[(&str, &str)]) -> (
     steps.push(r#"exec "$@""#.to_owned());
     let setup = steps.join(" && ");
     let mut running = Init::new()
+        .json()
         .as_pid_1()
         .through(["sh", "-c", &setup, "sh"])
         .args(options)
@@ -986,40 +1038,37 @@ fn a_sigkill_that_the_init_did_not_send_is_explained() {
     }
     let counted = |count: u32| format!("low 0\\nhigh 0\\nmax 7\\noom 9\\noom_kill {count}\\n");
     let old = |count: u32| format!("oom_kill_disable 0\\nunder_oom 0\\noom_kill {count}\\n");
-    let outside = "was killed with SIGKILL from outside";
-    let oom = "was killed with SIGKILL not sent by pidling; OOM kills of its cgroup so far:";
-    for (files, explanation) in [
-        (
-            vec![],
-            format!("{outside}; the OOM kills of its cgroup cannot be read"),
-        ),
+    let not_counted = ("from outside", None);
+    for (files, (killer, kills)) in [
+        (vec![], not_counted),
         (
             vec![("memory.events", counted(0))],
-            format!("{outside}; OOM kills of its cgroup so far: 0"),
+            ("from outside", Some(0)),
         ),
-        (vec![("memory.events", counted(3))], format!("{oom} 3")),
+        (
+            vec![("memory.events", counted(3))],
+            ("not sent by pidling", Some(3)),
+        ),
         (
             vec![("memory/memory.oom_control", old(0))],
-            format!("{outside}; OOM kills of its cgroup so far: 0"),
+            ("from outside", Some(0)),
         ),
         (
             vec![("memory/memory.oom_control", old(12))],
-            format!("{oom} 12"),
+            ("not sent by pidling", Some(12)),
         ),
-        (
-            vec![("memory.events", "nonsense".to_owned())],
-            format!("{outside}; the OOM kills of its cgroup cannot be read"),
-        ),
+        (vec![("memory.events", "nonsense".to_owned())], not_counted),
     ] {
         let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (*name, &**text)).collect();
         // The status is remapped, but the death is no less worth a line.
         for (options, status) in [(&[][..], 137), (&["-e137"], 0)] {
             let (child, output) = killed_from_outside(options, &files);
-            let line = format!("pidling: warning: main child {child} {explanation}");
-            expect_log(&output, status, &[&line]);
+            let kills = kills.map_or_else(String::new, |kills: u32| format!(" oom_kill={kills}"));
+            let line = format!("sigkill_explained killer={killer}{kills} pid={child}");
+            output.expect_events(status, &[&line]);
         }
         let (_, output) = killed_from_outside(&["-q"], &files);
-        expect_log(&output, 137, &[]);
+        output.expect_events(137, &[]);
     }
 }
 
@@ -1037,26 +1086,28 @@ fn other_deaths_are_not_explained() {
 
 #[test]
 fn a_sigkill_by_rewrite_is_explained() {
+    if emulator_lacks(Limit::ProcessIds) {
+        return;
+    }
     if !require_namespaces() {
         return;
     }
     let mut running = Init::new()
+        .json()
         .as_pid_1()
         .args(["-v", "-r", "TERM:KILL"])
         .probe(["app", "main", "ignore:TERM"])
         .spawn();
     let _ = running.wait_line("main ready");
     running.signal(TERM);
-    expect_log(
-        &running.wait(),
+    running.wait().expect_events(
         137,
         &[
-            &format!("pidling: started {} as process 2", probe().display()),
-            "pidling: forwarded SIGKILL to process 2",
-            "pidling: main child 2 was killed by SIGKILL",
-            "pidling: warning: main child 2 was killed with SIGKILL that pidling forwarded for \
-             another signal",
-            "pidling: exiting with status 137",
+            &format!("started command={} pid=2", probe().display()),
+            "signal_forwarded pid=2 signal=SIGKILL",
+            "main_child_ended pid=2 signal=SIGKILL",
+            "sigkill_explained killer=that pidling forwarded for another signal pid=2",
+            "exit status=137",
         ],
     );
 }
@@ -1202,24 +1253,26 @@ fn shutdown_options_come_through_the_environment_too() {
 /// SIGTERM does.
 #[test]
 fn a_group_wide_sigint_does_not_spare_the_rest_from_sigterm() {
+    if emulator_lacks(Limit::ProcessIds) {
+        return;
+    }
     if !require_namespaces() {
         return;
     }
     let main = "sleep 1000 & echo started; wait";
-    let mut running = script(Init::new().as_pid_1().args(["-vga", "-t5s"]), main).spawn();
+    let mut running = script(Init::new().json().as_pid_1().args(["-vga", "-t5s"]), main).spawn();
     let _ = running.wait_line("started");
     running.signal(INT);
-    expect_log(
-        &running.wait(),
+    running.wait().expect_events(
         130,
         &[
-            "pidling: started sh as process 2",
-            "pidling: shutdown began with SIGINT",
-            "pidling: forwarded SIGINT to process group 2",
-            "pidling: main child 2 was killed by SIGINT",
-            "pidling: sent SIGTERM to the rest",
-            "pidling: shutdown took N.NNN s",
-            "pidling: exiting with status 130",
+            "started command=sh pid=2",
+            "shutdown_began signal=SIGINT",
+            "signal_forwarded group=2 signal=SIGINT",
+            "main_child_ended pid=2 signal=SIGINT",
+            "rest_signalled signal=SIGTERM",
+            "shutdown_took",
+            "exit status=130",
         ],
     );
 }

@@ -8,11 +8,14 @@ use harness::terminal::{
     APP, START_OUTPUT, STOP_OUTPUT, SUSPEND, app, as_pid_1, expect_interrupts_from,
     expect_one_interrupt, group, is_stopped, kill, namespace, parent, sh, status, with_paths,
 };
-use harness::{Init, ProcStatus, peer, pidling_path, require_namespaces};
+use harness::{Init, Limit, ProcStatus, emulator_lacks, peer, pidling_path, require_namespaces};
 
 /// Contract 5.1.
 #[test]
 fn ctrl_c_reaches_the_app_exactly_once() {
+    if emulator_lacks(Limit::Terminals) {
+        return;
+    }
     let mut session = sh(&format!("exec \"$INIT\" {APP}"));
     let app = app(&mut session);
     let init = parent(app);
@@ -26,6 +29,9 @@ fn ctrl_c_reaches_the_app_exactly_once() {
 /// Contract 5.1.
 #[test]
 fn ctrl_c_reaches_the_app_of_pid_1_exactly_once() {
+    if emulator_lacks(Limit::Terminals) {
+        return;
+    }
     if !require_namespaces() {
         return;
     }
@@ -42,6 +48,9 @@ fn ctrl_c_reaches_the_app_of_pid_1_exactly_once() {
 /// The check above sees an init that leaves the app in its own group and forwards as well.
 #[test]
 fn ctrl_c_reaches_the_app_of_an_init_without_a_group_twice() {
+    if emulator_lacks(Limit::Terminals) {
+        return;
+    }
     if peer("dumb-init").is_none() {
         return;
     }
@@ -54,6 +63,9 @@ fn ctrl_c_reaches_the_app_of_an_init_without_a_group_twice() {
 /// Contract 5.2.
 #[test]
 fn ctrl_z_resumes_the_app_of_pid_1_at_once() {
+    if emulator_lacks(Limit::Terminals) {
+        return;
+    }
     if !require_namespaces() {
         return;
     }
@@ -73,6 +85,9 @@ fn ctrl_z_resumes_the_app_of_pid_1_at_once() {
 /// The check above sees an init that leaves the app stopped: only somebody from outside can resume it.
 #[test]
 fn ctrl_z_wedges_the_app_of_an_init_that_does_not_look() {
+    if emulator_lacks(Limit::Terminals) {
+        return;
+    }
     if !require_namespaces() || peer("tini").is_none() {
         return;
     }
@@ -112,6 +127,9 @@ fn is_in_call(pid: i32, number: nix::libc::c_long) -> bool {
 /// Contract 5.2: whoever sends SIGSTOP means it.
 #[test]
 fn an_app_stopped_by_sigstop_stays_stopped() {
+    if emulator_lacks(Limit::Terminals) {
+        return;
+    }
     if !require_namespaces() {
         return;
     }
@@ -148,6 +166,9 @@ fn an_app_stopped_by_sigstop_stays_stopped() {
 /// Contract 5.4, where no shell sets the foreground itself.
 #[test]
 fn the_foreground_is_what_it_was_when_the_init_has_ended() {
+    if emulator_lacks(Limit::Terminals) {
+        return;
+    }
     for (command, status) in [
         ("exec \"$PROBE\" terminal reading", 9),
         ("\"$PROBE\" terminal reading; kill -KILL $$", 137),
@@ -176,6 +197,9 @@ fn the_foreground_is_what_it_was_when_the_init_has_ended() {
 /// Contract 5.4, when there never was an app.
 #[test]
 fn the_foreground_is_what_it_was_when_no_app_could_start() {
+    if emulator_lacks(Limit::Terminals) {
+        return;
+    }
     let mut session = sh("\"$INIT\" /nonexistent; echo status=$?; read -r line");
     session.expect("status=127\n");
     assert_eq!(session.foreground(), session.leader());
@@ -184,6 +208,9 @@ fn the_foreground_is_what_it_was_when_no_app_could_start() {
 /// A read by somebody else in the init's group keeps the init from one of its own, but the terminal is theirs.
 #[test]
 fn a_reader_beside_the_init_does_not_keep_the_terminal_from_the_app() {
+    if emulator_lacks(Limit::Terminals) {
+        return;
+    }
     let line = "exec 3<&0; cat <&3 & until grep -q wait_woken /proc/$!/wchan; do :; done; \
                 exec \"$INIT\" \"$PROBE\" terminal";
     let mut session = sh(line);
@@ -195,6 +222,9 @@ fn a_reader_beside_the_init_does_not_keep_the_terminal_from_the_app() {
 /// The terminal that the init opens for itself must not take the number of a closed standard error.
 #[test]
 fn a_closed_standard_error_does_not_bring_the_log_to_the_terminal() {
+    if emulator_lacks(Limit::Terminals) {
+        return;
+    }
     let mut session = sh("\"$INIT\" -vv true 2>&-; \"$INIT\" /nonexistent 2>&-; echo status=$?");
     let screen = session.expect_after("", "status=");
     assert_eq!(screen, "");
@@ -205,6 +235,9 @@ fn a_closed_standard_error_does_not_bring_the_log_to_the_terminal() {
 /// line waits for a reader.
 #[test]
 fn a_terminal_that_nobody_reads_does_not_hold_the_init_back() {
+    if emulator_lacks(Limit::Terminals) {
+        return;
+    }
     let pty = nix::pty::openpty(None, None).unwrap();
     let mut running = Init::new()
         .args(["-vv", "-r", "40:0"])
@@ -224,6 +257,9 @@ fn a_terminal_that_nobody_reads_does_not_hold_the_init_back() {
 /// Contract 5.1.
 #[test]
 fn a_new_window_size_reaches_the_app_once() {
+    if emulator_lacks(Limit::Terminals) {
+        return;
+    }
     let mut session = sh(&format!("exec \"$INIT\" {APP}"));
     let app = app(&mut session);
     let init = parent(app);
@@ -238,6 +274,9 @@ fn a_new_window_size_reaches_the_app_once() {
 /// Contract 5.1: the init writes from the background once it has given the terminal away.
 #[test]
 fn a_log_on_a_terminal_with_tostop_never_stops_the_init() {
+    if emulator_lacks(Limit::Terminals) {
+        return;
+    }
     let line = format!("exec \"$INIT\" -vv {APP}");
     let mut session = with_paths(Start::leader(["sh", "-c", &line]).tostop()).start();
     let app = app(&mut session);
@@ -253,6 +292,9 @@ fn a_log_on_a_terminal_with_tostop_never_stops_the_init() {
 /// Contract 5.1 and 8.4: ^S stops the terminal, not the init.
 #[test]
 fn a_stopped_terminal_never_delays_the_init() {
+    if emulator_lacks(Limit::Terminals) {
+        return;
+    }
     let mut session = sh("exec \"$INIT\" -vv sleep 1000");
     session.expect("pidling: started sleep as process ");
     session.press(STOP_OUTPUT);
@@ -285,6 +327,9 @@ fn stop_terminal(session: &mut Session, pid: i32) {
 /// The check above sees an init that waits for the terminal.
 #[test]
 fn a_stopped_terminal_delays_an_init_whose_log_waits() {
+    if emulator_lacks(Limit::Terminals) {
+        return;
+    }
     if peer("tini").is_none() {
         return;
     }
@@ -306,6 +351,9 @@ fn a_stopped_terminal_delays_an_init_whose_log_waits() {
 /// Contract 2.2: the controlling terminal is found through /dev/tty, whatever standard input is.
 #[test]
 fn the_terminal_is_found_without_standard_input() {
+    if emulator_lacks(Limit::Terminals) {
+        return;
+    }
     for redirection in ["<&-", "</dev/null"] {
         let mut session = sh(&format!("exec \"$INIT\" \"$PROBE\" terminal {redirection}"));
         let place = session.expect_after("ready ", "\n");
@@ -319,6 +367,9 @@ fn the_terminal_is_found_without_standard_input() {
 /// Contract 2.2: without /dev/tty it is found on standard input.
 #[test]
 fn the_terminal_is_found_without_dev_tty() {
+    if emulator_lacks(Limit::Terminals) {
+        return;
+    }
     if !require_namespaces() {
         return;
     }
@@ -336,6 +387,9 @@ fn the_terminal_is_found_without_dev_tty() {
 /// Contract 5.2 for an init in the init of a container.
 #[test]
 fn ctrl_z_resumes_the_app_of_an_init_in_pid_1() {
+    if emulator_lacks(Limit::Terminals) {
+        return;
+    }
     if !require_namespaces() {
         return;
     }
@@ -353,6 +407,9 @@ fn ctrl_z_resumes_the_app_of_an_init_in_pid_1() {
 /// The terminal goes down through another init as well.
 #[test]
 fn an_init_under_tini_shares_the_terminal() {
+    if emulator_lacks(Limit::Terminals) {
+        return;
+    }
     if peer("tini").is_none() {
         return;
     }
@@ -371,6 +428,9 @@ fn an_init_under_tini_shares_the_terminal() {
 /// A terminal that goes away tells the leader of its session alone, and the init passes it on.
 #[test]
 fn a_hang_up_reaches_the_app_once() {
+    if emulator_lacks(Limit::Terminals) {
+        return;
+    }
     let log = std::env::temp_dir().join(format!("pidling-hang-up-{}", std::process::id()));
     let line = "exec \"$INIT\" \"$PROBE\" terminal >\"$LOG\"";
     let mut session = with_paths(Start::leader(["sh", "-c", line]).variable("LOG", &log)).start();

@@ -13,7 +13,7 @@ use std::time::Duration;
 use harness::engine::{
     Container, Directory, Docker, Ended, LIMIT, Process, Running, Terminal, eventually_some, finish,
 };
-use harness::{eventually, peer, pidling, program, require};
+use harness::{Requirement, eventually, peer, pidling, program, require};
 
 /// A way to get the init into a container.
 #[derive(Clone, Copy, Debug)]
@@ -39,7 +39,7 @@ impl Way {
     fn all(docker: &Docker) -> Vec<Self> {
         if docker.init_path.is_none() {
             let reason = "only an engine of the tests' own takes their init for --init";
-            let _ = require("docker", false, reason);
+            let _ = require(Requirement::Docker, false, reason);
             return vec![ENTRY_POINT];
         }
         vec![ENTRY_POINT, INIT_OPTION]
@@ -239,7 +239,11 @@ fn docker_shows_the_version_of_its_init() {
         return;
     };
     let Some(init) = &docker.init_path else {
-        let _ = require("docker", false, "the engine that answers has its own init");
+        let _ = require(
+            Requirement::Docker,
+            false,
+            "the engine that answers has its own init",
+        );
         return;
     };
     assert_init_is_shown(docker, init);

@@ -15,6 +15,10 @@ harness::subject!();
 
 /// What users of docker do, and Dockerfile.example.
 mod docker;
+/// How containers stop and die under docker.
+mod docker_stop;
+/// Servers that stop on a signal of their own, and ladders.
+mod graceful;
 /// Beside tini, dumb-init and catatonit.
 mod peers;
 /// What users of podman do.
@@ -23,6 +27,8 @@ mod podman;
 mod seccomp;
 /// Real servers, from start to clean stop.
 mod servers;
+/// Ordinary commands, of which nothing is to be said.
+mod silence;
 /// Socket activation by systemd's own program.
 mod socket_activation;
 /// Job-control shells, and programs that drive a terminal.

@@ -9,7 +9,7 @@ use std::process::Command;
 use harness::engine::{
     Directory, Ended, LIMIT, Process, Running, archive, eventually_some, fill_root, finish, orphans,
 };
-use harness::{eventually, pidling, program, require};
+use harness::{Requirement, eventually, pidling, program, require};
 
 /// A podman with nothing in its storage, which is removed with its containers when it is dropped.
 struct Podman {
@@ -24,7 +24,7 @@ impl Podman {
     fn new() -> Option<Self> {
         let result = Self::try_new();
         let reason = result.as_ref().err().cloned().unwrap_or_default();
-        let _ = require("podman", result.is_ok(), &reason);
+        let _ = require(Requirement::Podman, result.is_ok(), &reason);
         result.ok()
     }
 

@@ -2,7 +2,7 @@
 //! the init can do without (contract 1.2).
 
 use harness::engine::{Directory, Docker};
-use harness::require;
+use harness::{Requirement, require};
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -13,7 +13,7 @@ fn filtering() -> Option<&'static Docker> {
         .call(&["info", "--format", "{{.SecurityOptions}}"])
         .expect(0);
     let filters = options.text().contains("name=seccomp");
-    require("docker", filters, "the engine has no seccomp").then_some(docker)
+    require(Requirement::Docker, filters, "the engine has no seccomp").then_some(docker)
 }
 
 fn profile() -> Value {

@@ -1,7 +1,7 @@
 //! Servers as people run them, under the init as PID 1: each starts, answers, and stops on SIGTERM with
 //! the status that it has for a clean stop, long before anybody would kill it (contract 6).
 
-use harness::{Init, LIMIT, Output, eventually, program, require, require_namespaces};
+use harness::{Init, LIMIT, Output, Requirement, eventually, program, require, require_namespaces};
 use harness::{expect_log, time_in, without_times};
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// A directory for the server's files, removed in the end. Its path is short enough for a socket's.
-struct Directory(PathBuf);
+pub(crate) struct Directory(pub(crate) PathBuf);
 
 impl Directory {
-    fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let path = std::env::temp_dir().join(format!("pidling-{name}-{}", std::process::id()));
         std::fs::create_dir(&path).unwrap();
         // Some servers give up root, and their workers need the way to the socket.
@@ -21,11 +21,11 @@ impl Directory {
         Self(path)
     }
 
-    fn file(&self, name: &str) -> PathBuf {
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.0.join(name)
     }
 
-    fn write(&self, name: &str, text: &str) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
         std::fs::write(self.file(name), text).unwrap();
         self.file(name)
     }
@@ -39,7 +39,7 @@ impl Drop for Directory {
 
 /// The server's program, if it is installed and can be tested here.
 #[track_caller]
-fn server(name: &str) -> Option<PathBuf> {
+pub(crate) fn server(name: &str) -> Option<PathBuf> {
     let found = program(name).or_else(|| {
         // Debian keeps PostgreSQL's programs by version.
         let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?;
@@ -48,7 +48,7 @@ fn server(name: &str) -> Option<PathBuf> {
             .find(|file| file.is_file())
     });
     let is_there = require(
-        "servers",
+        Requirement::Servers,
         found.is_some(),
         &format!("{name} is not installed"),
     );

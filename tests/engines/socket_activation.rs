@@ -1,6 +1,6 @@
 //! Socket activation (contract 2.4) by the program that systemd ships to try it with.
 
-use harness::{LIMIT, eventually, pidling, program, require};
+use harness::{LIMIT, Requirement, eventually, pidling, program, require};
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
@@ -13,7 +13,7 @@ fn activated(words: &[&str]) -> Option<String> {
     let activate = program("systemd-socket-activate");
     let is_there = activate.is_some();
     if !require(
-        "servers",
+        Requirement::Systemd,
         is_there,
         "systemd-socket-activate is not installed",
     ) {

@@ -8,7 +8,7 @@ use harness::terminal::{
     APP, BASH, SUSPEND, app, app_and_init, expect_one_interrupt, group, interactive, is_stopped,
     kill, namespace, parent, sh, shells, status, with_paths,
 };
-use harness::{children_of, pidling_path, program, require, require_namespaces};
+use harness::{Requirement, children_of, pidling_path, program, require, require_namespaces};
 
 /// Contract 5.3: `fg` and `bg` bring back both, and the terminal with them.
 #[test]
@@ -157,7 +157,13 @@ fn a_background_app_that_reads_the_terminal_waits_for_fg() {
 #[test]
 fn an_app_that_wants_the_terminal_of_another_group_is_left_stopped() {
     let python = program("python3").is_some();
-    if !require_namespaces() || !require("terminal-programs", python, "python3 is not installed") {
+    if !require_namespaces()
+        || !require(
+            Requirement::TerminalPrograms,
+            python,
+            "python3 is not installed",
+        )
+    {
         return;
     }
     let other = "import os, signal, time; signal.signal(signal.SIGTTOU, signal.SIG_IGN); r, w = os.pipe(); \
@@ -355,7 +361,11 @@ fn programs_that_drive_the_terminal_work_as_usual() {
     {
         let name = command.split(' ').next().expect("a command");
         let reason = format!("{name} is not installed");
-        if !require("terminal-programs", program(name).is_some(), &reason) {
+        if !require(
+            Requirement::TerminalPrograms,
+            program(name).is_some(),
+            &reason,
+        ) {
             continue;
         }
         let mut session = interactive(BASH);

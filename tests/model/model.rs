@@ -2,14 +2,21 @@
 //! with a heap, with `std`, and without a look at how the init does it. The property tests and the fuzz
 //! targets hold the init's readers against it.
 
-use pidling::messages::{Format, LINE_LIMIT, Level, Log, Message, Outlet, Value};
-use pidling::options::{Leads, Name, Options, Reader, Target};
-use pidling::packed::{self, Piece};
-use pidling::posix::duration::Milliseconds;
+use pidling::cli::parse::parse;
+use pidling::cli::{Isolation, Name, Options, Request, Target, Topic};
+use pidling::exec_failure::Reason;
+use pidling::limits::{LINE, LONGEST_TIME};
+use pidling::log::event::{Event, Level, Problem, Source};
+use pidling::log::line::Format;
+use pidling::log::{Log, Outlet};
+use pidling::posix::errno::Errno;
 use pidling::posix::pid::Pid;
-use pidling::posix::signal::{Signal, append_name};
-use pidling::proc_files::{ProcessStat, take_process_id, value};
-use pidling::text::Text;
+use pidling::posix::signal::Signal;
+use pidling::posix::time::Milliseconds;
+use pidling::proc_files::{
+    Disposition, Hierarchy, ProcessStat, control_group, group_and_ancestors, number, oom_kills,
+    process_ids,
+};
 
 /// The names of signals 1 to 31.
 const SIGNALS: [&str; 31] = [
@@ -17,6 +24,9 @@ const SIGNALS: [&str; 31] = [
     "PIPE", "ALRM", "TERM", "STKFLT", "CHLD", "CONT", "STOP", "TSTP", "TTIN", "TTOU", "URG",
     "XCPU", "XFSZ", "VTALRM", "PROF", "WINCH", "IO", "PWR", "SYS",
 ];
+
+/// KILL, CHLD and STOP: the init is never asked to forward them.
+const NEVER_FORWARDED: [u8; 3] = [9, 17, 19];
 
 /// Digits only, as large as it may be.
 fn decimal(text: &[u8]) -> Option<u128> {
@@ -28,55 +38,68 @@ fn decimal(text: &[u8]) -> Option<u128> {
 /// A signal's number, or its name in any case with or without SIG.
 #[must_use]
 pub fn signal(text: &[u8]) -> Option<u8> {
-    let in_range = |number: u128| {
-        u8::try_from(number)
-            .ok()
-            .filter(|number| (1..=64).contains(number))
+    let in_range = |number: i128, first: i128| {
+        let number = u8::try_from(number).ok()?;
+        (first..=64).contains(&number.into()).then_some(number)
     };
-    if let Some(number) = decimal(text) {
-        return in_range(number);
+    let small = |digits: &[u8]| Some(i128::from(u32::try_from(decimal(digits)?).ok()?));
+    if decimal(text).is_some() {
+        return in_range(small(text)?, 1);
     }
-    let text = str::from_utf8(text).ok()?.to_uppercase();
-    // Only ASCII letters have two cases.
-    if !text.is_ascii() {
-        return None;
-    }
+    let text = str::from_utf8(text).ok()?.to_ascii_uppercase();
     let name = text.strip_prefix("SIG").unwrap_or(&text);
-    // As the log names the two that have no name.
-    if matches!(&*text, "SIG32" | "SIG33") {
-        return in_range(decimal(name.as_bytes())?);
-    }
     if let Some(offset) = name.strip_prefix("RTMIN+") {
-        return in_range(decimal(offset.as_bytes())?.saturating_add(34));
+        return in_range(34 + small(offset.as_bytes())?, 34);
     }
-    if name == "RTMIN" {
-        return Some(34);
+    if let Some(offset) = name.strip_prefix("RTMAX-") {
+        return in_range(64 - small(offset.as_bytes())?, 34);
     }
-    let index = SIGNALS.iter().position(|known| *known == name)?;
-    u8::try_from(index + 1).ok()
+    match name {
+        "RTMIN" => Some(34),
+        "RTMAX" => Some(64),
+        _ => {
+            let index = SIGNALS.iter().position(|known| *known == name)?;
+            u8::try_from(index + 1).ok()
+        }
+    }
+}
+
+/// A signal that can be received and forwarded.
+fn forwardable(text: &[u8]) -> Option<u8> {
+    signal(text).filter(|number| !NEVER_FORWARDED.contains(number))
 }
 
 /// A length of time in milliseconds.
 #[must_use]
 pub fn duration(text: &[u8]) -> Option<u32> {
-    let (digits, unit) = if let Some(digits) = text.strip_suffix(b"ms") {
-        (digits, 1)
-    } else if let Some(digits) = text.strip_suffix(b"m") {
-        (digits, 60_000)
-    } else {
-        (text.strip_suffix(b"s").unwrap_or(text), 1000)
-    };
-    let length = decimal(digits)?.saturating_mul(unit);
+    let units = [
+        (&b"ms"[..], 1),
+        (b"s", 1000),
+        (b"m", 60_000),
+        (b"h", 3_600_000),
+        (b"", 1000),
+    ];
+    let mut spelled = units.iter();
+    let (digits, unit) =
+        spelled.find_map(|(suffix, unit)| Some((text.strip_suffix(*suffix)?, unit)))?;
+    let length = decimal(digits)?.saturating_mul(*unit);
     u32::try_from(length)
         .ok()
         .filter(|length| *length <= 24 * 3600 * 1000)
 }
 
+/// What stands before and behind the first one of a byte.
+fn split(text: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
+    let place = text.iter().position(|byte| *byte == separator)?;
+    Some((&text[..place], &text[place + 1..]))
+}
+
 /// Every option: its letter, its name, and whether it takes a value.
-const OPTIONS: [(Option<u8>, &str, bool); 18] = [
+const OPTIONS: [(Option<u8>, &str, bool); 20] = [
     (Some(b'a'), "wait-all", false),
     (Some(b'c'), "single-child", false),
     (Some(b'e'), "remap-exit", true),
+    (None, "escalate", true),
     (Some(b'g'), "group", false),
     (Some(b'h'), "help", false),
     (Some(b'l'), "license", false),
@@ -88,6 +111,7 @@ const OPTIONS: [(Option<u8>, &str, bool); 18] = [
     (Some(b's'), "subreaper", false),
     (None, "setsid", false),
     (None, "stop-delay", true),
+    (None, "stop-signal", true),
     (Some(b't'), "grace-period", true),
     (Some(b'v'), "verbose", false),
     (Some(b'V'), "version", false),
@@ -97,394 +121,493 @@ const OPTIONS: [(Option<u8>, &str, bool); 18] = [
 /// What there is to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Task {
-    Run,
+    Run(usize),
     Pause,
-    Help,
-    Version,
-    License,
+    Print(Topic),
 }
 
 /// What was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Asked {
+struct Asked {
     name: Name,
-    task: Task,
     target: Target,
-    leads: Leads,
+    isolation: Isolation,
     wait_all: bool,
     warn_on_reap: bool,
     level: Level,
     format: Format,
     parent_death_signal: Option<u8>,
+    /// In the order of their numbers.
+    stop_signals: Vec<u8>,
     stop_delay: u32,
     grace_period: Option<u32>,
+    /// In the order of their times.
+    ladder: Vec<(u32, u8)>,
     /// What each signal from 1 on is forwarded as, 0 for nothing.
     rewrites: Vec<u8>,
+    /// In their order.
     remapped: Vec<u8>,
-    /// Where the last length of time came from, until all is read.
-    timing: &'static str,
+    options_ignored: bool,
 }
 
-/// A word that cannot be used: what is wrong with it, where it was, and the word unless nothing is there.
+/// What kind of thing is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wrong {
+    UnknownOption,
+    MissingValue,
+    BadValue,
+    UnwantedValue,
+    NotAnOption,
+    UnwantedCommand,
+    NoCommand,
+}
+
+/// A word that cannot be used: where it was, what is wrong with it, the option's name and the word, where there are.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refused {
-    message: Message,
-    source: &'static str,
+struct Refused {
+    source: Source,
+    wrong: Wrong,
+    option: Option<String>,
     word: Option<Vec<u8>>,
 }
 
-fn refused<T>(message: Message, source: &'static str, word: &[u8]) -> Result<T, Refused> {
-    let word = Some(word.to_vec());
-    Err(Refused {
-        message,
-        source,
-        word,
-    })
+/// Where a time was given.
+#[derive(Clone, Debug)]
+struct Timed {
+    option: &'static str,
+    after: u32,
+    source: Source,
+    word: Vec<u8>,
 }
 
-impl Asked {
+/// All that was read so far.
+struct Model {
+    asked: Asked,
+    pauses: bool,
+    source: Source,
+    /// The first word that is wrong or asks for something to be printed.
+    decided: Option<Result<Topic, Refused>>,
+    /// Each delay, grace period and step, in the order of the words.
+    times: Vec<Timed>,
+    rewritten: Vec<u8>,
+}
+
+impl Model {
     fn new(program: &[u8]) -> Self {
         let name = match program.rsplit(|byte| *byte == b'/').next().unwrap() {
             b"dumb-init" => Name::DumbInit,
             b"tini" | b"tini-static" | b"docker-init" | b"catatonit" => Name::Tini,
             _ => Name::Pidling,
         };
-        let is_dumb = name == Name::DumbInit;
+        let (target, isolation) = if name == Name::DumbInit {
+            (Target::Group, Isolation::Session)
+        } else {
+            (Target::MainChild, Isolation::ProcessGroup)
+        };
         Self {
-            name,
-            task: Task::Run,
-            target: if is_dumb {
-                Target::Group
-            } else {
-                Target::Process
+            asked: Asked {
+                name,
+                target,
+                isolation,
+                wait_all: false,
+                warn_on_reap: false,
+                level: Level::Warning,
+                format: Format::Text,
+                parent_death_signal: None,
+                stop_signals: vec![2, 15],
+                stop_delay: 0,
+                grace_period: None,
+                ladder: Vec::new(),
+                rewrites: (1..=64).collect(),
+                remapped: Vec::new(),
+                options_ignored: false,
             },
-            leads: if is_dumb {
-                Leads::Session
-            } else {
-                Leads::Group
-            },
-            wait_all: false,
-            warn_on_reap: false,
-            level: Level::Warning,
-            format: Format::Text,
-            parent_death_signal: None,
-            stop_delay: 0,
-            grace_period: None,
-            rewrites: (1..=64).collect(),
-            remapped: Vec::new(),
-            timing: "",
+            pauses: false,
+            source: Source::Environment,
+            decided: None,
+            times: Vec::new(),
+            rewritten: Vec::new(),
         }
     }
 
+    fn refuse(&mut self, wrong: Wrong, option: Option<&str>, word: Option<&[u8]>) {
+        if self.decided.is_none() {
+            self.decided = Some(Err(Refused {
+                source: self.source,
+                wrong,
+                option: option.map(|name| format!("--{name}")),
+                word: word.map(<[u8]>::to_vec),
+            }));
+        }
+    }
+
+    fn alone(&mut self) {
+        self.asked.target = Target::MainChild;
+        self.asked.isolation = Isolation::ProcessGroup;
+    }
+
     /// Carries out an option; `None` for a bad value.
-    fn apply(&mut self, option: &str, given: &[u8], source: &'static str) -> Option<()> {
+    fn apply(&mut self, option: &'static str, given: &[u8]) -> Option<()> {
+        let asked = &mut self.asked;
+        let timed = |after| Timed {
+            option,
+            after,
+            source: self.source,
+            word: given.to_vec(),
+        };
         match option {
-            "wait-all" => self.wait_all = true,
-            "single-child" => (self.target, self.leads) = (Target::Process, Leads::Group),
-            "remap-exit" => self.remapped.push(u8::try_from(decimal(given)?).ok()?),
-            "group" => self.target = Target::Group,
-            "help" => self.task = Task::Help,
-            "license" => self.task = Task::License,
+            "wait-all" => asked.wait_all = true,
+            "single-child" => self.alone(),
+            "remap-exit" => asked.remapped.push(u8::try_from(decimal(given)?).ok()?),
+            "group" => asked.target = Target::Group,
+            "help" => self.print(Topic::Help),
+            "license" => self.print(Topic::License),
+            "version" => self.print(Topic::Version),
             "log-format" => {
-                self.format = match given {
+                asked.format = match given {
                     b"text" => Format::Text,
                     b"json" => Format::Json,
                     _ => return None,
                 }
             }
-            "parent-death-signal" => self.parent_death_signal = Some(signal(given)?),
-            "pause" => self.task = Task::Pause,
-            "quiet" => self.level = Level::Error,
+            "parent-death-signal" => asked.parent_death_signal = Some(signal(given)?),
+            "pause" => self.pauses = true,
+            "quiet" => asked.level = Level::Error,
             "rewrite" => {
-                let colon = given.iter().position(|byte| *byte == b':')?;
-                let (from, to) = (signal(&given[..colon])?, &given[colon + 1..]);
+                let (from, to) = split(given, b':')?;
+                let from = forwardable(from)?;
                 let to = if to == b"0" { 0 } else { signal(to)? };
-                if [9, 17, 19].contains(&from) {
-                    return None;
-                }
-                self.rewrites[usize::from(from) - 1] = to;
+                asked.rewrites[usize::from(from) - 1] = to;
+                self.rewritten.push(from);
             }
-            "setsid" => self.leads = Leads::Session,
+            "setsid" => asked.isolation = Isolation::Session,
+            "stop-signal" => asked.stop_signals.push(forwardable(given)?),
             "stop-delay" => {
-                self.stop_delay = duration(given)?;
-                self.timing = source;
+                asked.stop_delay = duration(given)?;
+                self.times.push(timed(asked.stop_delay));
             }
             "grace-period" => {
-                self.grace_period = Some(duration(given)?);
-                self.timing = source;
+                let length = duration(given)?;
+                asked.grace_period = Some(length);
+                self.times.push(timed(length));
             }
-            "verbose" => self.level = self.level.raised(),
-            "version" => self.task = Task::Version,
-            "warn-on-reap" => self.warn_on_reap = true,
-            _ => {}
+            "escalate" => {
+                let (after, sent) = split(given, b':')?;
+                let (after, sent) = (duration(after)?, forwardable(sent)?);
+                if asked.ladder.len() == 8 {
+                    return None;
+                }
+                asked.ladder.push((after, sent));
+                self.times.push(timed(after));
+            }
+            "verbose" => {
+                asked.level = match asked.level {
+                    Level::Error => Level::Warning,
+                    Level::Warning => Level::Info,
+                    Level::Info | Level::Debug => Level::Debug,
+                }
+            }
+            "warn-on-reap" => asked.warn_on_reap = true,
+            "subreaper" => {}
+            other => panic!("{other}"),
         }
         Some(())
     }
 
-    fn prints(&self) -> bool {
-        matches!(self.task, Task::Help | Task::Version | Task::License)
+    fn print(&mut self, topic: Topic) {
+        if self.decided.is_none() {
+            self.decided = Some(Ok(topic));
+        }
     }
 
-    /// Reads words up to the command, whose place it returns.
-    fn read(&mut self, words: &[Vec<u8>], source: &'static str) -> Result<Option<usize>, Refused> {
-        let mut next = 0;
+    /// Reads words from a place on, up to the first that is no option, whose place it returns. What is wrong is noted,
+    /// and the words behind it are read all the same, because one of them may name the format to say it in.
+    fn read(&mut self, words: &[Vec<u8>], start: usize) -> Option<usize> {
+        let mut next = start;
         while next < words.len() {
             let word = &words[next][..];
-            next += 1;
             if word == b"--" {
-                return Ok((next < words.len()).then_some(next));
+                return (next + 1 < words.len()).then_some(next + 1);
             }
             if word.len() < 2 || word[0] != b'-' {
-                return Ok(Some(next - 1));
+                return Some(next);
             }
-            // What the word asks for: names with their values, if those are in the word.
+            next += 1;
             if let Some(long) = word.strip_prefix(b"--") {
-                let (name, attached) = match long.iter().position(|byte| *byte == b'=') {
-                    Some(equals) => (&long[..equals], Some(&long[equals + 1..])),
+                let (name, attached) = match split(long, b'=') {
+                    Some((name, value)) => (name, Some(value)),
                     None => (long, None),
                 };
-                let Some(option) = OPTIONS.iter().find(|option| option.1.as_bytes() == name) else {
-                    return refused(Message::UnknownOption, source, word);
-                };
-                let given = match (option.2, attached) {
-                    (false, Some(value)) => return refused(Message::UnwantedValue, source, value),
-                    (false, None) => b"",
-                    (true, Some(value)) => value,
-                    (true, None) => {
-                        next += 1;
-                        match words.get(next - 1) {
-                            Some(value) => &value[..],
-                            None => return refused(Message::MissingValue, source, word),
-                        }
+                let known = OPTIONS.iter().find(|option| option.1.as_bytes() == name);
+                match (known, attached) {
+                    (None, _) => self.refuse(Wrong::UnknownOption, None, Some(word)),
+                    (Some((_, name, true)), _) => next = self.value(name, attached, words, next),
+                    (Some((_, name, false)), None) => self.apply(name, b"").unwrap(),
+                    (Some((_, name, false)), Some(value)) => {
+                        self.refuse(Wrong::UnwantedValue, Some(name), Some(value));
                     }
-                };
-                if self.apply(option.1, given, source).is_none() {
-                    return refused(Message::BadValue, source, given);
                 }
-            } else {
-                let mut place = 1;
-                while place < word.len() {
-                    let letter = if word[place] == b'L' {
-                        b'l'
-                    } else {
-                        word[place]
-                    };
-                    place += 1;
-                    let Some(option) = OPTIONS.iter().find(|option| option.0 == Some(letter))
-                    else {
-                        return refused(Message::UnknownOption, source, word);
-                    };
-                    let mut given = &b""[..];
-                    if option.2 {
-                        given = &word[place..];
-                        place = word.len();
-                        if given.is_empty() {
-                            next += 1;
-                            match words.get(next - 1) {
-                                Some(value) => given = value,
-                                None => return refused(Message::MissingValue, source, word),
-                            }
-                        }
-                    }
-                    if self.apply(option.1, given, source).is_none() {
-                        return refused(Message::BadValue, source, given);
-                    }
-                    if self.prints() {
+                continue;
+            }
+            for place in 1..word.len() {
+                let letter = if word[place] == b'L' {
+                    b'l'
+                } else {
+                    word[place]
+                };
+                match OPTIONS.iter().find(|option| option.0 == Some(letter)) {
+                    None => {
+                        self.refuse(Wrong::UnknownOption, None, Some(word));
                         break;
                     }
+                    Some((_, name, true)) => {
+                        let attached = Some(&word[place + 1..]).filter(|rest| !rest.is_empty());
+                        next = self.value(name, attached, words, next);
+                        break;
+                    }
+                    Some((_, name, false)) => self.apply(name, b"").unwrap(),
                 }
-            }
-            if self.prints() {
-                break;
             }
         }
-        Ok(None)
+        None
     }
 
-    fn read_all(
+    /// Gives an option its value, which is attached to it or the next word. Returns the place of the word to go on
+    /// with: a next word that is no value but looks like an option is one.
+    fn value(
         &mut self,
-        arguments: &[Vec<u8>],
-        environment: &[Vec<u8>],
-    ) -> Result<Option<usize>, Refused> {
-        let mut variable = &b""[..];
-        for entry in environment {
-            let Some(equals) = entry.iter().position(|byte| *byte == b'=') else {
-                continue;
-            };
-            let given = &entry[equals + 1..];
-            match &entry[..equals] {
-                b"TINI_KILL_PROCESS_GROUP" => self.target = Target::Group,
-                b"TINI_VERBOSITY" if !given.is_empty() => match decimal(given).map(u32::try_from) {
-                    Some(Ok(verbosity)) => self.level = Level::from_verbosity(verbosity),
-                    _ => return refused(Message::BadValue, "environment", given),
-                },
-                b"DUMB_INIT_SETSID" if given == b"0" => {
-                    (self.target, self.leads) = (Target::Process, Leads::Group);
+        name: &'static str,
+        attached: Option<&[u8]>,
+        words: &[Vec<u8>],
+        next: usize,
+    ) -> usize {
+        let Some(value) = attached.or_else(|| words.get(next).map(|word| &word[..])) else {
+            self.refuse(Wrong::MissingValue, Some(name), None);
+            return next;
+        };
+        let is_good = self.apply(name, value).is_some();
+        if !is_good {
+            self.refuse(Wrong::BadValue, Some(name), Some(value));
+        }
+        let is_read = attached.is_none() && (is_good || value.first() != Some(&b'-'));
+        next + usize::from(is_read)
+    }
+
+    /// The variables of the other inits; returns the words of our own.
+    fn variables(&mut self, environment: &[Vec<u8>]) -> Option<Vec<Vec<u8>>> {
+        let is_space = |byte: &u8| b" \t\n\x0b\x0c\r".contains(byte);
+        let mut words = None;
+        for (name, given) in environment.iter().filter_map(|entry| split(entry, b'=')) {
+            match name {
+                b"TINI_KILL_PROCESS_GROUP" => self.asked.target = Target::Group,
+                b"TINI_VERBOSITY" => {
+                    // As atoi(3) reads it.
+                    let start = given.iter().position(|byte| !is_space(byte));
+                    let given = &given[start.unwrap_or(given.len())..];
+                    let (is_negative, digits) = match given {
+                        [b'-', digits @ ..] => (true, digits),
+                        [b'+', digits @ ..] | digits => (false, digits),
+                    };
+                    let end = digits.iter().position(|byte| !byte.is_ascii_digit());
+                    let digits = &digits[..end.unwrap_or(digits.len())];
+                    self.asked.level = match decimal(digits).filter(|_| !is_negative) {
+                        None | Some(0) => Level::Error,
+                        Some(1) => Level::Warning,
+                        Some(2) => Level::Info,
+                        Some(_) => Level::Debug,
+                    };
                 }
-                b"DUMB_INIT_DEBUG" if given == b"1" => {
-                    self.level = Level::Debug;
+                b"DUMB_INIT_SETSID" if given == b"0" => self.alone(),
+                b"DUMB_INIT_DEBUG" if given == b"1" => self.asked.level = Level::Debug,
+                b"PIDLING_OPTIONS" => {
+                    let split = given.split(is_space);
+                    let filled = split.filter(|word| !word.is_empty());
+                    words = Some(filled.map(<[u8]>::to_vec).collect());
                 }
-                b"PIDLING_OPTIONS" => variable = given,
                 _ => {}
             }
         }
-        let words: Vec<Vec<u8>> = variable
-            .split(|byte| *byte <= b' ')
-            .filter(|word| !word.is_empty())
-            .map(<[u8]>::to_vec)
-            .collect();
-        if let Some(index) = self.read(&words, "PIDLING_OPTIONS")? {
-            return refused(Message::NotAnOption, "PIDLING_OPTIONS", &words[index]);
+        words
+    }
+
+    fn read_all(
+        mut self,
+        arguments: &[Vec<u8>],
+        environment: &[Vec<u8>],
+        is_pid_1: bool,
+    ) -> (Result<Task, Refused>, Asked) {
+        let words = self.variables(environment);
+        self.asked.options_ignored = words.is_some() && !is_pid_1;
+        if let Some(words) = words.filter(|_| is_pid_1) {
+            self.source = Source::PidlingOptions;
+            let mut start = 0;
+            while let Some(place) = self.read(&words, start) {
+                self.refuse(Wrong::NotAnOption, None, Some(&words[place]));
+                start = place + 1;
+            }
         }
-        let (mut command, mut source) = (None, "PIDLING_OPTIONS");
-        if !self.prints() {
-            source = "command line";
-            command = self
-                .read(arguments.get(1..).unwrap_or_default(), source)?
-                .map(|index| index + 1);
+        self.source = Source::CommandLine;
+        let command = self.read(arguments, 1.min(arguments.len()));
+        let pauses = self.pauses;
+        match command {
+            Some(place) if pauses => {
+                self.refuse(Wrong::UnwantedCommand, None, Some(&arguments[place]));
+            }
+            None if !pauses => self.refuse(Wrong::NoCommand, None, None),
+            Some(_) | None => {}
         }
-        if self.prints() {
-            return Ok(None);
-        }
-        if self.task == Task::Run && command.is_none() {
-            return Err(Refused {
-                message: Message::NoCommand,
-                source,
-                word: None,
-            });
-        }
-        if let Some(index) = command
-            && self.task == Task::Pause
-        {
-            return refused(Message::UnwantedCommand, source, &arguments[index]);
-        }
-        if self
-            .grace_period
-            .is_some_and(|grace| grace <= self.stop_delay)
-        {
-            return Err(Refused {
-                message: Message::GraceTooShort,
-                source: self.timing,
-                word: None,
-            });
-        }
-        if self.name == Name::DumbInit && self.leads == Leads::Session {
+        self.compare_times();
+        let asked = &mut self.asked;
+        if asked.name == Name::DumbInit && asked.isolation == Isolation::Session {
             for stop in [20_u8, 21, 22] {
-                let place = &mut self.rewrites[usize::from(stop) - 1];
-                if *place == stop {
-                    *place = 19;
+                if !self.rewritten.contains(&stop) {
+                    asked.rewrites[usize::from(stop) - 1] = 19;
                 }
             }
         }
-        Ok(command)
+        for set in [&mut asked.stop_signals, &mut asked.remapped] {
+            set.sort_unstable();
+            set.dedup();
+        }
+        asked.ladder.sort_by_key(|(after, _)| *after);
+        let task = match self.decided {
+            Some(decided) => decided.map(Task::Print),
+            None => Ok(command.map_or(Task::Pause, Task::Run)),
+        };
+        (task, self.asked)
     }
 
+    /// The delay comes before the grace period, and each step in between.
+    fn compare_times(&mut self) {
+        let (delay, grace) = (self.asked.stop_delay, self.asked.grace_period);
+        let is_too_short = grace.is_some_and(|grace| grace <= delay);
+        let is_step = |timed: &&Timed| timed.option == "escalate";
+        let bad = if is_too_short {
+            self.times.iter().rev().find(|timed| !is_step(timed))
+        } else {
+            self.times.iter().filter(is_step).find(|timed| {
+                timed.after <= delay || grace.is_some_and(|grace| grace <= timed.after)
+            })
+        };
+        if let Some(Timed {
+            option,
+            source,
+            word,
+            ..
+        }) = bad.cloned()
+        {
+            self.source = source;
+            self.refuse(Wrong::BadValue, Some(option), Some(&word));
+        }
+    }
+}
+
+impl Asked {
     /// The same of what the init has understood.
     fn of(options: &Options) -> Self {
         let number = |signal: Signal| signal.number();
-        let signals = (1..=64).map(|number| Signal::new(number).unwrap());
+        let signals = || (1..=64).map(|number| Signal::new(number).unwrap());
+        let milliseconds = |Milliseconds(length)| length;
         Self {
-            name: options.name(),
-            task: match options.output() {
-                _ if !options.asks_for_output() && options.pauses() => Task::Pause,
-                _ if !options.asks_for_output() => Task::Run,
-                Piece::HELP => Task::Help,
-                Piece::LICENSE => Task::License,
-                Piece::VERSION | Piece::VERSION_AS_TINI => Task::Version,
-                other => panic!("{other:?}"),
-            },
-            target: options.target(),
-            leads: options.leads(),
-            wait_all: options.wait_all(),
-            warn_on_reap: options.warn_on_reap(),
+            name: options.name,
+            target: options.target,
+            isolation: options.isolation,
+            wait_all: options.wait_all,
+            warn_on_reap: options.warn_on_reap,
             level: options.level,
             format: options.format,
             parent_death_signal: options.parent_death_signal.map(number),
-            stop_delay: options.stop_delay.0,
-            grace_period: options.grace_period().map(|Milliseconds(length)| length),
-            rewrites: signals
+            stop_signals: signals()
+                .filter(|signal| options.stop_signals.contains(*signal))
+                .map(number)
+                .collect(),
+            stop_delay: options.stop_delay.map_or(0, milliseconds),
+            grace_period: options.grace_period.map(milliseconds),
+            ladder: options
+                .ladder
+                .steps()
+                .map(|step| (milliseconds(step.after), number(step.signal)))
+                .collect(),
+            rewrites: signals()
                 .map(|signal| options.rewrites.apply(signal).map_or(0, number))
                 .collect(),
             remapped: (0..=255)
                 .filter(|status| options.remapped.contains(*status))
                 .collect(),
-            timing: "",
+            options_ignored: options.options_ignored,
+        }
+    }
+}
+
+impl Refused {
+    /// The same of what the init says.
+    fn of(source: Source, problem: Problem<'_>) -> Self {
+        let (wrong, option, word) = match problem {
+            Problem::UnknownOption { word, nearest } => {
+                let is_known = |name: &str| {
+                    let name = name.strip_prefix("--").unwrap();
+                    OPTIONS.iter().any(|option| option.1 == name)
+                };
+                assert!(nearest.is_none_or(is_known), "{nearest:?}");
+                (Wrong::UnknownOption, None, Some(word))
+            }
+            Problem::MissingValue { option, .. } => (Wrong::MissingValue, Some(option), None),
+            Problem::BadValue { option, value, .. } => (Wrong::BadValue, Some(option), Some(value)),
+            Problem::UnwantedValue { option, value } => {
+                (Wrong::UnwantedValue, Some(option), Some(value))
+            }
+            Problem::NotAnOption { word } => (Wrong::NotAnOption, None, Some(word)),
+            Problem::UnwantedCommand { word } => (Wrong::UnwantedCommand, None, Some(word)),
+            Problem::NoCommand => (Wrong::NoCommand, None, None),
+        };
+        Self {
+            source,
+            wrong,
+            option: option.map(str::to_owned),
+            word: word.map(<[u8]>::to_vec),
         }
     }
 }
 
 /// Reads the words both ways and fails unless they agree.
-pub fn check_options(arguments: &[Vec<u8>], environment: &[Vec<u8>]) {
+pub fn check_options(arguments: &[Vec<u8>], environment: &[Vec<u8>], is_pid_1: bool) {
     let program = arguments.first().map_or(&b""[..], |word| &word[..]);
-    let mut asked = Asked::new(program);
-    let expected = asked.read_all(arguments, environment);
-    asked.remapped.sort_unstable();
-    asked.remapped.dedup();
-    asked.timing = "";
-
-    let mut reader = Reader::default();
-    let last = std::cell::Cell::new(0);
-    let next = || {
-        last.set(last.get() + 1);
-        arguments.get(last.get()).map(|word| &word[..])
-    };
-    let environment = environment.iter().map(|entry| &entry[..]);
-    let is_read = reader.read(program, &next, environment).is_some();
-    let error = reader.error;
-    match expected {
-        Ok(command) => {
-            if asked.prints() {
-                assert_eq!((is_read, error.message), (false, None));
-            } else {
-                assert!(is_read, "{error:?}");
-            }
-            assert_eq!(Asked::of(&reader.options), asked);
-            if let Some(command) = command {
-                assert_eq!(last.get(), command);
-                assert_eq!(error.word, arguments[command]);
-            }
+    let (expected, asked) = Model::new(program).read_all(arguments, environment, is_pid_1);
+    let words = arguments.iter().map(|word| &word[..]);
+    let entries = environment.iter().map(|entry| &entry[..]);
+    match parse(words, entries, is_pid_1) {
+        Ok((options, request)) => {
+            let task = match request {
+                Request::Run { command } => Task::Run(command),
+                Request::Pause => Task::Pause,
+                Request::Print(topic) => Task::Print(topic),
+            };
+            assert_eq!((Ok(task), &Asked::of(&options)), (expected, &asked));
         }
-        Err(Refused {
-            message,
-            source,
-            word,
-        }) => {
-            assert!(!is_read, "expected {message:?} of {word:?} in {source}");
-            assert_eq!(error.message, Some(message));
-            assert_eq!(text_of(error.source), source.as_bytes());
-            if let Some(word) = word {
-                assert_eq!(error.word, word);
-                if !matches!(message, Message::NotAnOption | Message::UnwantedCommand) {
-                    let line = text_of(error.option());
-                    let name = line[6..].split(|byte| *byte == b' ').next();
-                    let name = name.and_then(|name| name.strip_prefix(b"--"));
-                    let known = name.is_some_and(|name| {
-                        OPTIONS.iter().any(|option| option.1.as_bytes() == name)
-                    });
-                    assert!(known || source == "environment", "{error:?}");
-                }
-            }
+        Err(error) => {
+            let refused = Refused::of(error.source, error.problem);
+            assert_eq!((Err(refused), error.format), (expected, asked.format));
         }
     }
-}
-
-/// The bytes of a piece of our own texts.
-fn text_of(piece: Piece) -> Vec<u8> {
-    let mut texts = [0; packed::LENGTH];
-    piece.of(packed::unpack(&mut texts)).to_vec()
 }
 
 /// What the kernel writes to `/proc/PID/stat`.
 #[derive(Clone, Debug)]
 pub struct Stat {
-    /// The process, its parent and its group.
-    pub ids: [u32; 3],
+    /// The process, its parent, its group and its session.
+    pub ids: [u32; 4],
     /// Its name, without a null byte.
     pub name: Vec<u8>,
     /// The letter of its state.
     pub state: u8,
-    /// The fields from the sixth to the thirtieth.
-    pub others: Vec<i64>,
+    /// The number of its terminal.
+    pub terminal: i32,
+    /// How many threads it has.
+    pub threads: u32,
+    /// When it started.
+    pub start_time: u64,
+    /// Every other field.
+    pub other: i64,
     /// The sets of blocked, ignored and caught signals.
     pub sets: [u32; 3],
 }
@@ -492,55 +615,87 @@ pub struct Stat {
 /// Reads the text of such a file, and fails unless all is found again.
 pub fn check_stat(stat: &Stat) {
     let Stat {
-        ids: [pid, parent, group],
+        ids: [pid, parent, group, session],
         name,
         state,
-        others,
+        terminal,
+        threads,
+        start_time,
+        other,
         sets: [blocked, ignored, caught],
     } = stat;
     let mut text = format!("{pid} (").into_bytes();
     text.extend(name);
-    text.extend(format!(") {} {parent} {group} ", char::from(*state)).bytes());
-    for number in others {
-        text.extend(format!("{number} ").bytes());
-    }
-    text.extend(format!("0 {blocked} {ignored} {caught} 0 0\n").bytes());
-    let mut read = ProcessStat::EMPTY;
-    read.text[..text.len()].copy_from_slice(&text);
-    read.parse();
-    assert_eq!(
-        (read.process_id(), read.parent(), read.group()),
-        (*pid, *parent, *group)
+    text.extend(
+        format!(
+            ") {} {parent} {group} {session} {terminal}",
+            char::from(*state)
+        )
+        .bytes(),
     );
-    assert_eq!((read.name(), read.state()), (&name[..], *state));
-    assert_eq!(read.is_dead(), b"ZXx".contains(state));
-    for number in 1..=31_u8 {
-        let has = |set: &u32| set >> (number - 1) & 1 == 1;
-        let expected: &[u8] = if has(ignored) {
-            b"ignores"
-        } else if has(caught) {
-            b"catches"
-        } else if has(blocked) {
-            b"blocks"
-        } else {
-            b"has not yet acted on"
-        };
-        assert_eq!(
-            text_of(read.disposition(Signal::new(number).unwrap())),
-            expected,
-            "{number}"
+    // By their numbers in proc_pid_stat(5).
+    for field in 8..=52 {
+        text.extend(
+            match field {
+                20 => format!(" {threads}"),
+                22 => format!(" {start_time}"),
+                32 => format!(" {blocked}"),
+                33 => format!(" {ignored}"),
+                34 => format!(" {caught}"),
+                _ => format!(" {other}"),
+            }
+            .bytes(),
         );
+    }
+    text.push(b'\n');
+    let id = |number: &u32| i32::try_from(*number).ok().and_then(Pid::new);
+    let read = ProcessStat::parse(&text);
+    let Some(pid) = id(pid) else {
+        assert_eq!(read, None);
+        return;
+    };
+    let read = read.unwrap();
+    assert_eq!(
+        (
+            read.pid,
+            read.name,
+            read.state,
+            read.threads,
+            read.start_time
+        ),
+        (pid, &name[..], *state, *threads, *start_time)
+    );
+    assert_eq!(
+        (read.parent, read.group, read.session, read.has_terminal),
+        (id(parent), id(group), id(session), *terminal != 0)
+    );
+    assert_eq!(read.is_alive(), !b"ZXx".contains(state) || *threads > 1);
+    for number in 1..=64_u8 {
+        let signal = Signal::new(number).unwrap();
+        let has = |set: &u32| number < 32 && set >> (number - 1) & 1 == 1;
+        let expected = if has(ignored) {
+            Disposition::Ignores
+        } else if has(caught) {
+            Disposition::Catches
+        } else if has(blocked) {
+            Disposition::Blocks
+        } else {
+            Disposition::HasNotActedOn
+        };
+        // The kernel has no bit 31 to show; a file that does is read as it stands.
+        if number != 32 {
+            assert_eq!(read.disposition(signal, true), expected, "{number}");
+        }
+        assert_eq!(read.disposition(signal, false), Disposition::NeverGot);
     }
 }
 
 /// Reads any bytes as such a file: whatever comes of it, it comes.
 pub fn check_any_stat(bytes: &[u8]) {
-    let mut read = ProcessStat::EMPTY;
-    let bytes = &bytes[..bytes.len().min(1024)];
-    read.text[..bytes.len()].copy_from_slice(bytes);
-    read.parse();
-    assert!(read.name().len() <= 255);
-    let _ = (read.is_dead(), read.disposition(Signal::TERM));
+    if let Some(read) = ProcessStat::parse(bytes) {
+        assert!(b"RSDZTtWXxKPI".contains(&read.state));
+        let _ = (read.is_alive(), read.disposition(Signal::TERM, true));
+    }
 }
 
 /// Reads names as getdents64(2) gives them, and what is left of that when it is cut. A name ends with a null
@@ -559,107 +714,150 @@ pub fn check_directory(names: &[(Vec<u8>, u8)], cut: usize) {
         let number = decimal(&name).and_then(|number| i32::try_from(number).ok());
         expected.extend(number.and_then(Pid::new));
     }
-    let read = |mut records: &[u8]| -> Vec<Pid> {
-        std::iter::from_fn(|| take_process_id(&mut records)).collect()
-    };
-    assert_eq!(read(&records), expected);
-    let cut = read(&records[..cut.min(records.len())]);
+    assert!(process_ids(&records).eq(expected.iter().copied()));
+    let cut: Vec<Pid> = process_ids(&records[..cut.min(records.len())]).collect();
     assert!(expected.starts_with(&cut));
 }
 
-/// Looks a key up in the lines of a cgroup file.
-pub fn check_value(text: &[u8], key: &[u8]) {
+/// Reads the text as each of the files about control groups.
+pub fn check_control_group_files(text: &[u8]) {
     let mut lines: Vec<&[u8]> = text.split(|byte| *byte == b'\n').collect();
     // What has no line feed behind it is not a line.
     let _ = lines.pop();
-    let found = lines.into_iter().find_map(|line| {
-        let colon = line
-            .iter()
-            .position(|byte| *byte == b':')
-            .map_or(0, |colon| colon + 1);
-        line[colon..].strip_prefix(key)
-    });
-    assert_eq!(value(text, key), found.unwrap_or_default());
-}
-
-thread_local! {
-    /// What the log has written.
-    static WRITTEN: std::cell::RefCell<Vec<Vec<u8>>> = const { std::cell::RefCell::new(Vec::new()) };
-    /// Whether its outlet takes a line.
-    static TAKES: std::cell::Cell<bool> = const { std::cell::Cell::new(true) };
-    /// The time.
-    static TIME: std::cell::Cell<(u32, u32)> = const { std::cell::Cell::new((0, 0)) };
+    let small = |digits| decimal(digits).and_then(|number| u32::try_from(number).ok());
+    let counts = lines
+        .iter()
+        .filter_map(|line| line.strip_prefix(b"oom_kill "));
+    assert_eq!(oom_kills(text), counts.filter_map(small).next());
+    assert_eq!(number(text), lines.first().copied().and_then(small));
+    for (hierarchy, controller) in [
+        (Hierarchy::Unified, &b""[..]),
+        (Hierarchy::Memory, b"memory"),
+        (Hierarchy::Pids, b"pids"),
+    ] {
+        let path = lines.iter().find_map(|line| {
+            let fields: Vec<&[u8]> = line.splitn(3, |byte| *byte == b':').collect();
+            let [id, controllers, path] = fields[..] else {
+                return None;
+            };
+            let is_it = if controller.is_empty() {
+                id == b"0" && controllers.is_empty()
+            } else {
+                controllers
+                    .split(|byte| *byte == b',')
+                    .any(|one| one == controller)
+            };
+            (is_it && path.first() == Some(&b'/')).then_some(path)
+        });
+        assert_eq!(control_group(text, hierarchy), path);
+        let Some(path) = path else { continue };
+        let groups: Vec<&[u8]> = group_and_ancestors(path).collect();
+        let is_outside = path == b"/.." || path.starts_with(b"/../");
+        assert_eq!(
+            groups.last(),
+            (!is_outside).then_some(&&b""[..]),
+            "{path:?}"
+        );
+    }
 }
 
 /// Keeps the lines.
-#[derive(Debug)]
-struct Kept;
+#[derive(Debug, Default)]
+struct Kept {
+    lines: Vec<Vec<u8>>,
+    /// Whether it refuses them.
+    is_full: bool,
+    time: (u32, u32),
+}
 
-impl Outlet for Kept {
-    fn now() -> (u32, u32) {
-        TIME.get()
+impl Outlet for &mut Kept {
+    fn now(&mut self) -> (u32, u32) {
+        self.time
     }
 
-    fn write(line: &[u8]) -> bool {
-        if TAKES.get() {
-            WRITTEN.with_borrow_mut(|lines| lines.push(line.to_vec()));
+    fn write(&mut self, line: &[u8]) -> bool {
+        if !self.is_full {
+            self.lines.push(line.to_vec());
         }
-        TAKES.get()
+        !self.is_full
     }
 }
 
-/// Has the log say that a command could not be executed, in any bytes, after some lines that were dropped; and
-/// fails unless the one line says so, in both formats.
-pub fn check_log(word: &[u8], errno: i32, drops: u8, time: (u32, u32)) {
-    TIME.set((time.0, time.1 % 1000));
+/// Has the log say that a script could not be executed, the script and its interpreter in any bytes, after some lines
+/// that were dropped; and fails unless the one line says so, in both formats.
+pub fn check_log(command: &[u8], interpreter: &[u8], errno: i32, drops: u8, time: (u32, u32)) {
     // There is no error 0.
-    let errno = if errno == 0 { 1 } else { errno };
+    let error = Errno::new(errno.max(1)).unwrap();
     for format in [Format::Text, Format::Json] {
-        let mut buffer = [0; LINE_LIMIT];
-        let mut log = Log::<Kept>::new(Level::Debug, format, &mut buffer);
-        TAKES.set(false);
-        for _ in 0..drops {
-            log.say(Message::Paused, Value::NONE, Value::NONE);
-        }
-        TAKES.set(true);
-        let errno = pidling::posix::errno::Errno::new(errno).unwrap();
-        log.say_word(Message::ExecFailed, word, errno.into(), Value::NONE);
-        let lines = WRITTEN.take();
-        let [line] = &lines[..] else {
-            panic!("{} lines", lines.len())
+        let mut kept = Kept {
+            time: (time.0, time.1 % 1000),
+            ..Kept::default()
         };
-        assert!(line.len() <= LINE_LIMIT);
+        let mut memory = [0; LINE];
+        let mut log = Log::new(&mut kept, Level::Debug, format, &mut memory);
+        log.outlet().is_full = true;
+        for _ in 0..drops {
+            log.say(&Event::Paused);
+        }
+        log.outlet().is_full = false;
+        log.say(&Event::ExecFailed {
+            command,
+            path: None,
+            reason: Reason::MissingInterpreter(interpreter),
+            error,
+        });
+        let [line] = &kept.lines[..] else {
+            panic!("{} lines", kept.lines.len())
+        };
+        assert!(line.len() <= LINE);
         let line = line.strip_suffix(b"\n").unwrap();
         assert!(line.iter().all(|byte| matches!(byte, b' '..=b'~')));
         let line = str::from_utf8(line).unwrap();
-        let said = if format == Format::Json {
-            let object: serde_json::Value = serde_json::from_str(line).unwrap();
-            assert_eq!(object["event"], "exec_failed");
-            assert_eq!(
-                object["dropped"].as_u64(),
-                (drops > 0).then_some(drops.into())
-            );
-            let command = object["command"].as_str().unwrap();
-            command
-                .chars()
-                .map(|one| u8::try_from(one).unwrap())
-                .collect()
-        } else {
-            let dropped = if drops > 0 {
-                format!("lines dropped: {drops}; ")
-            } else {
-                String::new()
-            };
-            let start = format!("pidling: error: {dropped}cannot execute ");
-            let rest = line.strip_prefix(&start).unwrap();
-            let (command, _) = rest.rsplit_once(": ").unwrap();
-            unescape(command.as_bytes())
-        };
-        let is_cut = said
-            .strip_suffix(b"...")
-            .is_some_and(|start| line.len() > 700 && word.starts_with(start));
-        assert!(said == word || is_cut, "{line}");
+        match format {
+            Format::Json => {
+                let object: serde_json::Value = serde_json::from_str(line).unwrap();
+                assert_eq!(object["event"], "exec_failed");
+                assert_eq!(
+                    object["dropped"].as_u64(),
+                    (drops > 0).then_some(drops.into())
+                );
+                for (key, word) in [("command", command), ("interpreter", interpreter)] {
+                    let said = object[key].as_str().unwrap().chars();
+                    let said: Vec<u8> = said.map(|one| u8::try_from(one).unwrap()).collect();
+                    assert!(is_shown(&said, word, line), "{line}");
+                }
+            }
+            Format::Text => {
+                let dropped = if drops > 0 {
+                    format!("lines dropped: {drops}; ")
+                } else {
+                    String::new()
+                };
+                let start = format!("pidling: error: {dropped}cannot execute '");
+                let rest = line.strip_prefix(&start).unwrap();
+                let end = if interpreter.ends_with(b"\r") {
+                    "' does not exist: the line ends with a carriage return ("
+                } else {
+                    "' does not exist ("
+                };
+                let (words, _) = rest.rsplit_once(end).unwrap();
+                // Words may hold our own words.
+                let between = "': its interpreter '";
+                let is_it = words.match_indices(between).any(|(place, _)| {
+                    let second = &words[place + between.len()..];
+                    is_shown(&unescape(words[..place].as_bytes()), command, line)
+                        && is_shown(&unescape(second.as_bytes()), interpreter, line)
+                });
+                assert!(is_it, "{line}");
+            }
+        }
     }
+}
+
+/// Whether a line shows a word, or of a long one the beginning and three dots.
+fn is_shown(said: &[u8], word: &[u8], line: &str) -> bool {
+    let cut = said.strip_suffix(b"...");
+    said == word || cut.is_some_and(|start| line.len() > 300 && word.starts_with(start))
 }
 
 /// Takes back what text lines escape.
@@ -683,17 +881,11 @@ fn unescape(text: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Reads a signal and a length of time both ways, and a signal's name back.
+/// Reads a signal and a length of time both ways.
 pub fn check_values(text: &[u8]) {
     assert_eq!(Signal::parse(text).map(Signal::number), signal(text));
     assert_eq!(
-        Milliseconds::parse(text).map(|Milliseconds(length)| length),
+        Milliseconds::parse(text, LONGEST_TIME).map(|Milliseconds(length)| length),
         duration(text)
     );
-    if let Some(signal) = Signal::parse(text) {
-        let mut buffer = [0; 16];
-        let name = &mut Text::new(&mut buffer);
-        append_name(signal.number(), name);
-        assert_eq!(Signal::parse(name.as_bytes()), Some(signal));
-    }
 }

@@ -3,7 +3,7 @@
 
 use crate::{raw, signals};
 use anyhow::{Context, Result, bail, ensure};
-use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Gid, Uid};
 use std::ffi::{CString, OsStr, OsString};
@@ -14,12 +14,15 @@ use std::process::{Command, Stdio};
 const LAST: i32 = 64;
 
 pub(crate) fn run(arguments: &[OsString]) -> Result<u8> {
+    // Nobody is to take it for a probe that a test waits for.
+    nix::sys::prctl::set_name(c"launch")?;
     for signal in (1..=LAST).filter(|signal| !signals::is_uncatchable(*signal)) {
         raw::set_disposition(signal, raw::Disposition::Default)?;
     }
     let mut mask = 0;
     let mut closed = Vec::new();
     let mut raised = Vec::new();
+    let mut raised_by_self = Vec::new();
     let mut user = None;
     let mut name = None;
     let mut has_arguments = true;
@@ -47,12 +50,14 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<u8> {
             "--env-clear" => environment.clear(),
             "--env" => environment.push(next()?.clone()),
             "--raise" => raised.push(signals::parse(next()?)?),
+            "--raise-self" => raised_by_self.push(signals::parse(next()?)?),
             "--descriptor" => duplicate_input_as(parse(next()?)?)?,
             "--umask" => {
                 let _ = umask(Mode::from_bits_truncate(parse(next()?)?));
             }
             "--nice" => nice(parse(next()?)?)?,
             "--limit" => limit(next()?)?,
+            "--mark" => mark(parse(next()?)?)?,
             "--new-session" => drop(nix::unistd::setsid()?),
             "--terminal" => become_foreground_of(next()?)?,
             "--chroot" => {
@@ -84,12 +89,15 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<u8> {
         .collect::<Result<Vec<_>>>()?;
     raw::set_signal_mask(mask)?;
     for signal in raised {
-        // From another process: the init drops what it has sent itself.
+        // From another process, as most signals are.
         let sent = Command::new(std::env::current_exe()?)
             .args(["send", &std::process::id().to_string(), &signal.to_string()])
             .stdout(Stdio::null())
             .status()?;
         ensure!(sent.success(), "launch: --raise");
+    }
+    for signal in raised_by_self {
+        raw::kill(std::process::id().cast_signed(), signal)?;
     }
     for descriptor in closed {
         nix::unistd::close::<i32>(descriptor)?;
@@ -129,6 +137,12 @@ fn limit(word: &OsStr) -> Result<()> {
     };
     let value = value.parse()?;
     Ok(setrlimit(resource, value, value)?)
+}
+
+/// Marks the process and all that it starts as those of one run of the harness, `tests/harness/src/marks.rs`.
+fn mark(value: u64) -> Result<()> {
+    let (_, hard) = getrlimit(Resource::RLIMIT_LOCKS)?;
+    Ok(setrlimit(Resource::RLIMIT_LOCKS, value, hard)?)
 }
 
 /// Opens a terminal as the controlling one of a new session, whose foreground group this process is.

@@ -8,6 +8,7 @@
     reason = "a probe that panics fails its test, as it should"
 )]
 
+mod crowd;
 mod launch;
 mod raw;
 mod report;
@@ -18,8 +19,9 @@ mod terminal;
 use anyhow::{Context, Result};
 use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::ffi::OsStrExt;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 /// A subcommand: its arguments in, its exit status out.
@@ -29,18 +31,27 @@ type Subcommand = fn(&[OsString]) -> Result<u8>;
 const SUBCOMMANDS: &[(&str, Subcommand)] = &[
     ("app", shutdown::app),
     ("argv", argv),
+    ("census", crowd::census),
+    ("chain", crowd::chain),
+    ("daemonize", daemonize),
     ("drain", drain),
     ("env", env),
     ("exit", exit),
     ("fds", fds),
+    ("hold-exec", crowd::hold_exec),
+    ("hold-pipe", crowd::hold_pipe),
     ("ignore", ignore),
     ("kill-self", kill_self),
     ("launch", launch::run),
     ("orphans", orphans),
+    ("reborn", crowd::reborn),
     ("report", report::run),
     ("send", send),
+    ("slay", crowd::slay),
     ("status", status),
     ("terminal", terminal::run),
+    ("tree", crowd::tree),
+    ("zombies", crowd::zombies),
 ];
 
 fn main() -> Result<()> {
@@ -104,6 +115,22 @@ fn env(_: &[OsString]) -> Result<u8> {
 fn status(_: &[OsString]) -> Result<u8> {
     print!("{}", std::fs::read_to_string("/proc/self/status")?);
     Ok(0)
+}
+
+/// `daemonize STATUS STEP...`: starts `app daemon STEP...` as a process of its own, and exits with the status once
+/// that is ready, as a program does that puts itself into the background.
+fn daemonize(arguments: &[OsString]) -> Result<u8> {
+    let status = number(arguments, 0)?;
+    let mut daemon = Command::new(std::env::current_exe()?)
+        .args(["app", "daemon"])
+        .args(arguments.iter().skip(1))
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let mut ready = String::new();
+    let output = daemon.stdout.take().context("a pipe")?;
+    let _ = BufReader::new(output).read_line(&mut ready)?;
+    say(ready.trim_end())?;
+    Ok(status)
 }
 
 /// `exit N`: exits with status N.

@@ -7,9 +7,10 @@
 
 #![expect(unsafe_code, reason = "no safe library offers signals above 31")]
 
+use std::ffi::CStr;
 use std::io;
 use std::mem::size_of;
-use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::ptr::null_mut;
 
 /// What a signal does when it is delivered.
@@ -122,6 +123,120 @@ pub(crate) fn fork(work: impl FnOnce() -> i32) -> io::Result<i32> {
     }
     let _ = check(child.into())?;
     Ok(child)
+}
+
+/// Forks, and returns whether this is the child.
+pub(crate) fn is_child_of_fork() -> io::Result<bool> {
+    // SAFETY: this process has one thread, so the child may do what its parent may.
+    let child = unsafe { libc::fork() };
+    check(child.into()).map(|child| child == 0)
+}
+
+/// Forks, and ends the parent at once.
+pub(crate) fn go_on_as_child() -> io::Result<()> {
+    if !is_child_of_fork()? {
+        // SAFETY: ends the process at once, without anything that the child needs.
+        unsafe { libc::_exit(0) };
+    }
+    Ok(())
+}
+
+/// The beginning of `struct clone_args`, clone(2), up to `set_tid_size`.
+#[repr(C)]
+#[derive(Default)]
+struct CloneArguments {
+    flags: u64,
+    pidfd: u64,
+    child_tid: u64,
+    parent_tid: u64,
+    exit_signal: u64,
+    stack: u64,
+    stack_size: u64,
+    tls: u64,
+    set_tid: u64,
+    set_tid_size: u64,
+}
+
+/// Forks a process with this number as soon as no other has it; it does `work` and exits with the status it returns.
+pub(crate) fn fork_as(pid: i32, work: impl FnOnce() -> i32) -> io::Result<i32> {
+    let wanted = &raw const pid;
+    let arguments = CloneArguments {
+        exit_signal: libc::SIGCHLD as u64,
+        set_tid: wanted.expose_provenance() as u64,
+        set_tid_size: 1,
+        ..CloneArguments::default()
+    };
+    loop {
+        // SAFETY: the kernel reads both structures, which live until the call is over; without a stack of its own and
+        // without CLONE_VM the child is a copy, as after fork(2), of a process with one thread.
+        let child = unsafe {
+            libc::syscall(
+                libc::SYS_clone3,
+                &raw const arguments,
+                size_of::<CloneArguments>(),
+            )
+        };
+        match check(child) {
+            Ok(0) => {
+                let status = work();
+                // SAFETY: ends the process at once, without anything of the parent's.
+                unsafe { libc::_exit(status) };
+            }
+            Ok(_) => return Ok(pid),
+            Err(error) if error.raw_os_error() == Some(libc::EEXIST) => {
+                std::thread::sleep(std::time::Duration::from_millis(1));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Ends the calling thread and no other, as `pthread_exit(3)` does in `main`.
+pub(crate) fn exit_thread() -> ! {
+    // SAFETY: the thread's stack stays mapped, and nothing on it is borrowed by another thread.
+    let _ = unsafe { libc::syscall(libc::SYS_exit, 0) };
+    std::process::abort();
+}
+
+/// Has SIGIO sent to a process whenever the open file lets something be done, fcntl(2).
+pub(crate) fn make_asynchronous(descriptor: i32, owner: i32) -> io::Result<()> {
+    // SAFETY: numbers and no memory.
+    let owned = unsafe { libc::fcntl(descriptor, libc::F_SETOWN, owner) };
+    let _ = check(owned.into())?;
+    // SAFETY: numbers and no memory.
+    let flags = unsafe { libc::fcntl(descriptor, libc::F_GETFL) };
+    let _ = check(flags.into())?;
+    // SAFETY: numbers and no memory.
+    let set = unsafe { libc::fcntl(descriptor, libc::F_SETFL, flags | libc::O_ASYNC) };
+    check(set.into()).map(drop)
+}
+
+/// splice(2) of up to 4,096 bytes.
+pub(crate) fn splice(from: i32, to: i32) -> io::Result<()> {
+    // SAFETY: without offsets the kernel touches no memory of this process.
+    let moved = unsafe { libc::splice(from, null_mut(), to, null_mut(), 4096, 0) };
+    check(moved as libc::c_long).map(drop)
+}
+
+/// Holds up whoever executes the file, until the descriptor is closed, fanotify(7).
+pub(crate) fn hold_execution(file: &CStr) -> io::Result<OwnedFd> {
+    // SAFETY: numbers and no memory.
+    let group = unsafe { libc::fanotify_init(libc::FAN_CLASS_CONTENT | libc::FAN_CLOEXEC, 0) };
+    let _ = check(group.into())?;
+    // SAFETY: the kernel has just opened this descriptor, and nobody else knows of it.
+    let group = unsafe { OwnedFd::from_raw_fd(group) };
+    // SAFETY: the kernel reads the path, which lives until the call is over.
+    let marked = unsafe {
+        libc::fanotify_mark(
+            group.as_raw_fd(),
+            libc::FAN_MARK_ADD,
+            libc::FAN_OPEN_EXEC_PERM,
+            libc::AT_FDCWD,
+            file.as_ptr(),
+        )
+    };
+    let _ = check(marked.into())?;
+    Ok(group)
 }
 
 /// Leaves behind a process without a parent that exits at once.

@@ -4,12 +4,17 @@
 //! - `ignore:SIGNAL`, `block:SIGNAL`, `catch:SIGNAL`: what the signal meets; all others have their default.
 //! - `name:BYTES`: its name in `/proc`; `session`, `group`: becomes the leader of one.
 //! - `root`: becomes the superuser altogether, where the file is set-user-ID.
+//! - `async`: has SIGIO sent to its parent whenever something can be done with standard error.
+//! - `leave`: leaves its process group for another one, in which nobody else is.
+//! - `leaderless`: its first thread ends, and another one carries on.
+//! - `nested:SIGNAL`: once all signals are blocked, process 1 of a PID namespace below sends the signal to the process
+//!   group of this process's parent.
 //! - `stop`: stops itself with SIGSTOP once it is ready.
 //! - `report`: blocks all signals and says `TAG got SIGTERM` for each; at the end of standard input says
 //!   `TAG done` and exits with 0.
 //! - `exit:SIGNAL:STATUS`: with `report`, exits with this status after this signal.
 
-use crate::{raw, say, signals};
+use crate::{crowd, raw, say, signals};
 use anyhow::{Context, Result, bail};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::unistd::{Gid, Pid, Uid};
@@ -28,6 +33,8 @@ const RECORD: usize = 128;
 struct Role {
     stops: bool,
     reports: bool,
+    is_leaderless: bool,
+    nested: Option<i32>,
     exit: Option<(i32, u8)>,
 }
 
@@ -49,6 +56,26 @@ pub(crate) fn app(arguments: &[OsString]) -> Result<u8> {
     } else {
         None
     };
+    if let Some(signal) = role.nested {
+        crowd::send_from_nested_namespace(signal)?;
+    }
+    if !role.is_leaderless {
+        return live(tag, received, &role);
+    }
+    let tag = tag.to_owned();
+    let _ = std::thread::spawn(move || {
+        let leads = |stat: String| !stat.contains(") Z ");
+        while std::fs::read_to_string("/proc/self/stat").is_ok_and(leads) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let status = live(&tag, received, &role);
+        std::process::exit(status.unwrap_or(1).into())
+    });
+    raw::exit_thread()
+}
+
+/// What it does once its steps are carried out.
+fn live(tag: &str, received: Option<File>, role: &Role) -> Result<u8> {
     say(&format!("{tag} ready {}", std::process::id()))?;
     if role.stops {
         raw::kill(std::process::id().cast_signed(), libc::SIGSTOP)?;
@@ -83,6 +110,10 @@ fn carry_out(step: &[u8], role: &mut Role) -> Result<()> {
             nix::unistd::setresuid(user, user, user)?;
             nix::unistd::setresgid(group, group, group)?;
         }
+        b"async" => raw::make_asynchronous(libc::STDERR_FILENO, nix::unistd::getppid().as_raw())?,
+        b"leave" => crowd::leave_group()?,
+        b"leaderless" => role.is_leaderless = true,
+        b"nested" => role.nested = Some(signal()?),
         b"stop" => role.stops = true,
         b"report" => role.reports = true,
         b"exit" => {

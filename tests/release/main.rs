@@ -13,6 +13,8 @@ harness::subject!();
 
 /// What the built file is.
 mod artifact;
+/// What the checks of a change require.
+mod checks;
 /// The contract, its citations and its index.
 mod clauses;
 /// The comparison in the README.

@@ -1,7 +1,7 @@
 //! The manual page says what the code does, and manual readers understand it.
 
 use harness::engine::finish;
-use harness::{pidling, program, require};
+use harness::{Requirement, pidling, program, require};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -158,7 +158,7 @@ fn the_page_is_without_faults() {
         ("groff", &["-mandoc", "-ww", "-z", "-T", "ascii"]),
     ] {
         let reason = format!("{tool} is not installed");
-        if !require("packaging", program(tool).is_some(), &reason) {
+        if !require(Requirement::Packaging, program(tool).is_some(), &reason) {
             continue;
         }
         let says = |file: &Path| {

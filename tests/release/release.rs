@@ -2,7 +2,7 @@
 //! image.
 
 use harness::engine::{Directory, Docker, Ended, finish};
-use harness::{pidling, program, require};
+use harness::{Requirement, pidling, program, require};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -59,7 +59,7 @@ fn release() -> Option<&'static Path> {
             Some(directory)
         }
         Err(reason) => {
-            let _ = require("packaging", false, reason);
+            let _ = require(Requirement::Packaging, false, reason);
             None
         }
     }
@@ -71,7 +71,7 @@ fn file(release: &Path, name: &str) -> Option<PathBuf> {
     let file = release.join(name);
     let provenance = std::fs::read_to_string(release.join("PROVENANCE")).unwrap();
     let reason = format!("{name} was left out: {provenance}");
-    require("packaging", file.exists(), &reason).then_some(file)
+    require(Requirement::Packaging, file.exists(), &reason).then_some(file)
 }
 
 #[test]
@@ -207,12 +207,16 @@ fn the_debian_package_comes_and_goes_without_a_trace() {
         return;
     };
     let is_root = nix::unistd::geteuid().is_root();
-    if !require("packaging", is_root, "dpkg installs for root only") {
+    if !require(
+        Requirement::Packaging,
+        is_root,
+        "dpkg installs for root only",
+    ) {
         return;
     }
     let root = Directory::new();
     if let Err(reason) = harness::engine::fill_root(&root) {
-        let _ = require("packaging", false, &reason);
+        let _ = require(Requirement::Packaging, false, &reason);
         return;
     }
     std::fs::remove_file(root.join("pidling")).unwrap();
@@ -265,7 +269,7 @@ fn a_reader_of_manuals_finds_the_page_of_the_package() {
         return;
     };
     let reason = "no man of man-db";
-    if !require("packaging", program("man").is_some(), reason) {
+    if !require(Requirement::Packaging, program("man").is_some(), reason) {
         return;
     }
     let root = Directory::new();
@@ -295,7 +299,11 @@ fn lintian_finds_no_fault_in_the_debian_package() {
     let Some(package) = file(release, &format!("pidling_{VERSION}_{debian}.deb")) else {
         return;
     };
-    if !require("packaging", program("lintian").is_some(), "no lintian") {
+    if !require(
+        Requirement::Packaging,
+        program("lintian").is_some(),
+        "no lintian",
+    ) {
         return;
     }
     let found = finish(
@@ -376,7 +384,11 @@ fn the_ways_to_install_in_the_readme_work() {
     let image = format!("pidling-{VERSION}-image-{go}.tar");
     let is_root = nix::unistd::geteuid().is_root();
     if file(release, &image).is_none()
-        || !require("packaging", is_root, "dpkg installs for root only")
+        || !require(
+            Requirement::Packaging,
+            is_root,
+            "dpkg installs for root only",
+        )
     {
         return;
     }

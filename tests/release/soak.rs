@@ -1,7 +1,7 @@
 //! Random load, `tests/soak`: for ten seconds, or for as many as the variable SOAK says, under the seed in
 //! `SOAK_SEED` if there is one.
 
-use harness::{example, pidling, require, require_namespaces};
+use harness::{Requirement, example, pidling, require, require_namespaces};
 use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::Command;
@@ -41,7 +41,7 @@ fn the_init_stands_random_load() {
     eprintln!("{said}");
     let reason = said.lines().find(|line| line.contains("cannot freeze"));
     let can_freeze = said.contains("soak: can freeze: ");
-    let _ = require("freezer", can_freeze, reason.unwrap_or_default());
+    let _ = require(Requirement::Freezer, can_freeze, reason.unwrap_or_default());
 }
 
 /// The negative controls: inits with one fault each. One without any shows that it is the fault which is found.

@@ -1,6 +1,7 @@
 //! The words of each event, and nowhere else: every other test reads fields.
 
 use super::*;
+use crate::exec_failure::Machine;
 use crate::limits::LINE;
 use crate::log::line::Format;
 use crate::log::{Log, Outlet};
@@ -443,6 +444,7 @@ fn killed_and_unkillable() {
     check(
         &Event::Killed {
             elapsed: Milliseconds(30_001),
+            since: CountedFrom::ShutdownBegan,
         },
         "warning: the deadline has passed: sent SIGKILL to all that was left, \
          30.001 s after the shutdown began",
@@ -481,17 +483,17 @@ fn sigkill_explained() {
     );
     check_killer(
         Killer::Outside(OomKills::Unknown),
-        "not sent by pidling; the OOM kills of its cgroup cannot be read",
+        "not sent by pidling; the OOM kills of the cgroup of pidling cannot be read",
         r#""unknown""#,
     );
     check_killer(
         Killer::Outside(OomKills::SoFar(3)),
-        "not sent by pidling; OOM kills of its cgroup so far: 3",
+        "not sent by pidling; OOM kills of the cgroup of pidling so far: 3",
         r#""unknown","oom_kill":3"#,
     );
     check_killer(
         Killer::Outside(OomKills::SoFar(0)),
-        "not sent by pidling; OOM kills of its cgroup so far: 0",
+        "not sent by pidling; OOM kills of the cgroup of pidling so far: 0",
         r#""unknown","oom_kill":0"#,
     );
     check_killer(
@@ -992,11 +994,7 @@ fn after_drops(event: &Event<'_>, format: Format) -> Vec<u8> {
             Format::Text => line.begin_text(level.prefix()),
             Format::Json => line.begin_json((1_769_903_999, 999), level.name(), name),
         }
-        Some(
-            line.words("lines dropped: ")
-                .field("dropped", u32::MAX)
-                .words("; "),
-        )
+        Some(line.write("lines dropped: {dropped}; ", &[u32::MAX.into()]))
     });
     said.unwrap().end().to_vec()
 }

@@ -3,15 +3,16 @@ use crate::limits::LINE;
 
 /// What one field looks like in text, and its value in JSON.
 #[track_caller]
-fn check<V: Value + Copy>(value: V, text: &str, json: &str) {
+fn check<'a, V: Into<Value<'a>>>(value: V, text: &str, json: &str) {
+    let value = value.into();
     let mut memory = [0; LINE];
     let mut line = Line::new(Format::Text, &mut memory);
     line.begin_text("");
-    let _ = line.field("key", value);
+    let _ = line.write("{key}", &[value]);
     assert_eq!(str::from_utf8(line.end()).unwrap(), format!("{text}\n"));
     let mut line = Line::new(Format::Json, &mut memory);
     line.begin_json((0, 0), "info", "test");
-    let _ = line.field("key", value);
+    let _ = line.write("{key}", &[value]);
     let begin = r#"{"time":"1970-01-01T00:00:00.000Z","level":"info","event":"test","key":"#;
     assert_eq!(
         str::from_utf8(line.end()).unwrap(),
@@ -28,8 +29,8 @@ fn named(pid: i32, name: &[u8]) -> Named<'_> {
 fn values_are_written_by_their_types() {
     check(0_u8, "0", "0");
     check(4_294_967_295_u32, "4294967295", "4294967295");
-    check(true, "true", "true");
-    check(false, "false", "false");
+    check(Value::Bool(true), "true", "true");
+    check(Value::Bool(false), "false", "false");
     check(Pid::new(7).unwrap(), "7", "7");
     check(Signal::TERM, "SIGTERM", r#""SIGTERM""#);
     check(Signal::new(37).unwrap(), "SIGRTMIN+3", r#""SIGRTMIN+3""#);
@@ -39,9 +40,13 @@ fn values_are_written_by_their_types() {
         r#""ENOENT""#,
     );
     check(Errno::new(999).unwrap(), "errno 999", r#""errno 999""#);
-    check(ErrorName(Errno::ENOENT), "ENOENT", r#""ENOENT""#);
-    check("words of ours", "words of ours", r#""words of ours""#);
-    check(r#"a "b""#, r#"a "b""#, r#""a \"b\"""#);
+    check(Value::ErrorName(Errno::ENOENT), "ENOENT", r#""ENOENT""#);
+    check(
+        Value::Words("words of ours"),
+        "words of ours",
+        r#""words of ours""#,
+    );
+    check(Value::Words(r#"a "b""#), r#"a "b""#, r#""a \"b\"""#);
 }
 
 #[test]
@@ -55,11 +60,11 @@ fn lengths_of_time_are_seconds_in_text_and_milliseconds_in_json() {
 /// Contract 8.3.
 #[test]
 fn every_byte_from_outside_is_escaped() {
-    check(Outside(b""), "", r#""""#);
-    check(Outside(b" ~a'%"), " ~a'%", r#"" ~a'%""#);
-    check(Outside(br#"a\b"c"#), r#"a\\b"c"#, r#""a\\b\"c""#);
+    check(Value::Outside(b""), "", r#""""#);
+    check(Value::Outside(b" ~a'%"), " ~a'%", r#"" ~a'%""#);
+    check(Value::Outside(br#"a\b"c"#), r#"a\\b"c"#, r#""a\\b\"c""#);
     check(
-        Outside(b"\0\n\r\x1b[2J\x7f\xc3\xa9\xff"),
+        Value::Outside(b"\0\n\r\x1b[2J\x7f\xc3\xa9\xff"),
         r"\x00\x0a\x0d\x1b[2J\x7f\xc3\xa9\xff",
         r#""\u0000\u000a\u000d\u001b[2J\u007f\u00c3\u00a9\u00ff""#,
     );
@@ -67,14 +72,14 @@ fn every_byte_from_outside_is_escaped() {
 
 #[test]
 fn a_list_names_processes() {
-    check(&[][..], "", "[]");
+    check(Value::Processes(&[]), "", "[]");
     check(
-        &[named(8, b"python3"), named(9, b""), named(10, b"\xff\"")][..],
+        Value::Processes(&[named(8, b"python3"), named(9, b""), named(10, b"\xff\"")]),
         r#"python3 (8), ? (9), \xff" (10)"#,
         r#"[{"pid":8,"name":"python3"},{"pid":9,"name":""},{"pid":10,"name":"\u00ff\""}]"#,
     );
     check(
-        named(9, b"nginx"),
+        Value::Process(named(9, b"nginx")),
         "nginx (9)",
         r#"{"pid":9,"name":"nginx"}"#,
     );
@@ -84,13 +89,17 @@ fn a_list_names_processes() {
 #[test]
 fn a_long_word_is_cut_with_a_mark() {
     let fits = "a".repeat(WORDS / 2);
-    check(Outside(fits.as_bytes()), &fits, &format!("\"{fits}\""));
+    check(
+        Value::Outside(fits.as_bytes()),
+        &fits,
+        &format!("\"{fits}\""),
+    );
     let long = "a".repeat(WORDS / 2 + 1);
     let cut = format!("{}...", "a".repeat(WORDS / 2 - 3));
-    check(Outside(long.as_bytes()), &cut, &format!("\"{cut}\""));
+    check(Value::Outside(long.as_bytes()), &cut, &format!("\"{cut}\""));
     // An escape is never cut: 350 - 3 bytes hold 86 of four bytes, or 57 of six.
     check(
-        Outside(&[0xff; 400]),
+        Value::Outside(&[0xff; 400]),
         &format!("{}...", r"\xff".repeat(86)),
         &format!("\"{}...\"", r"\u00ff".repeat(57)),
     );
@@ -102,12 +111,14 @@ fn a_word_behind_a_long_one_has_its_share() {
     let mut line = Line::new(Format::Text, &mut memory);
     for _ in 0..2 {
         line.begin_text("");
-        let _ = line
-            .field("first", Outside(&[b'a'; 1000]))
-            .words(" ")
-            .field("second", Outside(&[b'b'; 1000]))
-            .words(" ")
-            .field("third", Outside(b"c"));
+        let _ = line.write(
+            "{first} {second} {third}",
+            &[
+                Value::Outside(&[b'a'; 1000]),
+                Value::Outside(&[b'b'; 1000]),
+                Value::Outside(b"c"),
+            ],
+        );
         let expected = format!("{}... {}... c\n", "a".repeat(347), "b".repeat(172));
         assert_eq!(str::from_utf8(line.end()).unwrap(), expected);
     }
@@ -119,7 +130,7 @@ fn a_long_list_is_cut() {
     let item = format!("{} (2147483647)", r"\xff".repeat(15));
     let json = format!(r#"{{"pid":2147483647,"name":"{}"}}"#, r"\u00ff".repeat(15));
     check(
-        &processes[..],
+        Value::Processes(&processes),
         &format!("{}...", format!("{item}, ").repeat(8)),
         &format!("[{}]", vec![json; 5].join(",")),
     );
@@ -130,11 +141,15 @@ fn words_are_for_text_and_codes_for_json() {
     let mut memory = [0; LINE];
     let mut line = Line::new(Format::Text, &mut memory);
     line.begin_text("a: ");
-    let _ = line.words("b").json_field("c", 1_u8);
-    assert_eq!(line.end(), b"a: b\n");
+    let _ = line
+        .write("b{}", &[Value::Words("d")])
+        .json_field("c", Value::Number(1));
+    assert_eq!(line.end(), b"a: bd\n");
     let mut line = Line::new(Format::Json, &mut memory);
     line.begin_json((0, 0), "debug", "test");
-    let _ = line.words("b").json_field("c", 1_u8);
+    let _ = line
+        .write("b{}", &[Value::Words("d")])
+        .json_field("c", Value::Number(1));
     assert!(line.end().ends_with(b"\"event\":\"test\",\"c\":1}\n"));
 }
 

@@ -64,8 +64,17 @@ macro_rules! syscall {
     ($number:expr $(, $argument:expr)* $(,)?) => {
         crate::sys::call::system_call(
             $number.id(),
-            crate::sys::call::padded([$($argument as usize),*]),
+            crate::sys::call::numbers::padded([$($argument as usize),*]),
         )
     };
 }
 pub(in crate::sys) use syscall;
+
+/// The arguments in the six registers.
+pub(in crate::sys) fn padded<const N: usize>(arguments: [usize; N]) -> [usize; 6] {
+    let mut all = [0; 6];
+    for (place, argument) in all.iter_mut().zip(arguments) {
+        *place = argument;
+    }
+    all
+}

@@ -1,4 +1,5 @@
-//! Lines of the log, as JSON and as text: an error, dropped lines and the time in four bytes, then a word.
+//! Lines of the log, as JSON and as text: an error, dropped lines and the time in four bytes, then two words.
+//! The first line feed ends the first word.
 #![no_main]
 
 #[path = "../../model/model.rs"]
@@ -10,6 +11,9 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|data: &[u8]| {
     if let Some((&[errno, drops, high, low], word)) = data.split_first_chunk() {
         let seconds = u32::from_be_bytes([high, low, 0, low]);
-        model::check_log(word, errno.into(), drops % 12, (seconds, low.into()));
+        let mut words = word.splitn(2, |byte| *byte == b'\n');
+        let mut next = || words.next().unwrap_or_default();
+        let (command, interpreter) = (next(), next());
+        model::check_log(command, interpreter, errno.into(), drops % 12, (seconds, low.into()));
     }
 });

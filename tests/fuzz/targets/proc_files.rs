@@ -20,10 +20,13 @@ fuzz_target!(|data: &[u8]| {
                 .take(15)
                 .collect();
             model::check_stat(&model::Stat {
-                ids: [7, 6, 5],
+                ids: [7, 6, 5, 4],
                 name,
                 state: b'D',
-                others: vec![-1; 25],
+                terminal: 0,
+                threads: 1,
+                start_time: 99,
+                other: -1,
                 sets: [1, 2, 4],
             });
         }
@@ -34,11 +37,7 @@ fuzz_target!(|data: &[u8]| {
                 .collect();
             model::check_directory(&names, data.len());
         }
-        b'c' => {
-            for key in [&b"memory:"[..], b":", b"oom_kill "] {
-                model::check_value(data, key);
-            }
-        }
+        b'c' => model::check_control_group_files(data),
         _ => model::check_any_stat(data),
     }
 });

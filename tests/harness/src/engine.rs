@@ -11,11 +11,11 @@ use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::{eventually, pidling, program, require};
+use crate::{Requirement, eventually, marks, pidling, program, require};
 
 /// How long any one command of an engine may take, and any one state may take to come.
 pub const LIMIT: Duration = Duration::from_secs(60);
@@ -297,7 +297,7 @@ pub fn archive(root: &impl AsRef<OsStr>) -> Stdio {
 /// Ends what it was told to when it is dropped, and also when the test process is gone, however it ended:
 /// a shell waits for the end of its standard input, of which the test process has the only other end.
 #[derive(Debug)]
-struct Watchdog(Child);
+struct Watchdog(Mutex<Child>);
 
 impl Watchdog {
     /// Runs `before` at once, and `after` when the time has come. Both are words for sh(1), with
@@ -315,14 +315,20 @@ impl Watchdog {
             .process_group(0)
             .spawn()
             .unwrap();
-        Self(child)
+        Self(Mutex::new(child))
+    }
+
+    /// Says that the time has come, and waits until all is done.
+    fn end(&self) {
+        let mut child = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(child.stdin.take());
+        let _ = child.wait();
     }
 }
 
 impl Drop for Watchdog {
     fn drop(&mut self) {
-        drop(self.0.stdin.take());
-        let _ = self.0.wait();
+        self.end();
     }
 }
 
@@ -338,7 +344,7 @@ pub struct Docker {
     /// The image with the small system.
     pub image: String,
     /// The last that is dropped.
-    _watchdog: Watchdog,
+    watchdog: Watchdog,
 }
 
 impl Docker {
@@ -347,10 +353,18 @@ impl Docker {
     #[track_caller]
     pub fn shared() -> Option<&'static Self> {
         static SHARED: OnceLock<Result<Docker, String>> = OnceLock::new();
-        match SHARED.get_or_init(|| Self::start("docker-init")) {
+        let shared = SHARED.get_or_init(|| {
+            marks::at_end(|| {
+                if let Some(Ok(docker)) = SHARED.get() {
+                    docker.watchdog.end();
+                }
+            });
+            Self::start("docker-init")
+        });
+        match shared {
             Ok(docker) => Some(docker),
             Err(reason) => {
-                let _ = require("docker", false, reason);
+                let _ = require(Requirement::Docker, false, reason);
                 None
             }
         }
@@ -401,7 +415,7 @@ impl Docker {
             configuration: place.join("client"),
             init_path,
             image,
-            _watchdog: watchdog,
+            watchdog,
         };
         let answers = || {
             docker

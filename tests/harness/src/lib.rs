@@ -8,16 +8,20 @@
 //! Every test crate says `harness::subject!();` once in its root: that names the binary under test.
 
 #![expect(
-    clippy::missing_errors_doc,
     clippy::missing_panics_doc,
     clippy::must_use_candidate,
+    clippy::new_without_default,
     clippy::return_self_not_must_use,
     reason = "a test that cannot go on fails, and says where"
 )]
 
+mod emulator;
 /// Container engines, images and containers.
 pub mod engine;
+mod events;
 mod log_text;
+/// Who belongs to which run, and that nobody outlives the tests.
+pub mod marks;
 mod output;
 mod proc_status;
 /// Pseudo-terminals.
@@ -31,10 +35,14 @@ mod subject;
 /// The init and job-control shells on pseudo-terminals.
 pub mod terminal;
 
+pub use emulator::{Limit, emulator_lacks, is_full};
+pub use events::{Event, Events};
 pub use log_text::{expect_log, time_in, without_times};
 pub use output::Output;
-pub use proc_status::{ProcStatus, Process, children_of, processes};
-pub use requirements::{peer, program, require, require_namespaces, require_strace};
+pub use proc_status::{ProcStatus, Process, children_of, descendants_of, processes};
+pub use requirements::{
+    Requirement, peer, program, require, require_namespaces, require_root, require_strace,
+};
 pub use running::Running;
 pub use source::system_calls;
 pub use subject::{Subject, package, pidling, pidling_path};
@@ -44,7 +52,7 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// How long anything may take before it counts as hung. The machine may be busy with other tests.
 pub const LIMIT: Duration = Duration::from_secs(30);
@@ -205,6 +213,11 @@ impl Init {
         self
     }
 
+    /// Has the log in JSON, for [`Output::events`]; `-v` is left to the test.
+    pub fn json(self) -> Self {
+        self.arg("--log-format=json")
+    }
+
     /// One more argument.
     pub fn arg(self, word: impl AsRef<OsStr>) -> Self {
         self.args([word])
@@ -246,10 +259,6 @@ impl Init {
     }
 
     /// Makes the init PID 1 of a new PID namespace with a `/proc` of its own.
-    #[expect(
-        clippy::wrong_self_convention,
-        reason = "a builder, of which it says what the init runs as"
-    )]
     pub fn as_pid_1(mut self) -> Self {
         self.as_pid_1 = true;
         self
@@ -323,7 +332,7 @@ impl Init {
     }
 
     /// The whole command line, with everything on the way to the init.
-    fn words(&self) -> Vec<OsString> {
+    fn words(&self, mark: u64) -> Vec<OsString> {
         let mut words: Vec<OsString> = Vec::new();
         if self.as_pid_1 {
             words.push(program("unshare").expect("unshare of util-linux").into());
@@ -335,6 +344,7 @@ impl Init {
         }
         words.extend(self.wrapper.iter().cloned());
         words.extend([probe().into(), "launch".into()]);
+        words.extend(["--mark".into(), mark.to_string().into()]);
         words.push("--new-session".into());
         words.extend(self.launch.iter().cloned());
         words.push("--".into());
@@ -346,7 +356,8 @@ impl Init {
 
     /// Starts it.
     pub fn spawn(mut self) -> Running {
-        let words = self.words();
+        let mark = marks::next();
+        let words = self.words(mark);
         let mut command = Command::new(words.first().unwrap());
         let _ = command.args(words.iter().skip(1));
         if self.clear_environment {
@@ -362,13 +373,22 @@ impl Init {
             let _ = command.current_dir(directory);
         }
         let [input, output, error] = &mut self.streams;
+        let began = SystemTime::now();
         let child = command
             .stdin(input.take())
             .stdout(output.take())
             .stderr(error.take())
             .spawn()
             .unwrap();
-        Running::new(child, words, self.binary, self.as_pid_1, self.limit)
+        Running::new(
+            child,
+            began,
+            mark,
+            words,
+            self.binary,
+            self.as_pid_1,
+            self.limit,
+        )
     }
 
     /// Runs it with standard input at its end, and waits until it ends by itself.

@@ -1,6 +1,17 @@
 //! What the kernel says of processes: `/proc/PID/status` and `/proc/PID/stat`, proc(5).
 
 use std::collections::HashMap;
+use std::fs::File;
+use std::io::Read as _;
+
+/// The contents of a small file in /proc, at once: `read_to_string` makes several calls of the same. `None` when the
+/// process is gone.
+pub(crate) fn read(path: &str) -> Option<String> {
+    let mut file = File::open(path).ok()?;
+    let mut buffer = [0; 8192];
+    let length = file.read(&mut buffer).ok()?;
+    Some(String::from_utf8_lossy(buffer.get(..length)?).into_owned())
+}
 
 /// One reading of `/proc/PID/status`.
 pub struct ProcStatus(HashMap<String, String>);
@@ -8,7 +19,7 @@ pub struct ProcStatus(HashMap<String, String>);
 impl ProcStatus {
     /// Reads the status of a process; `None` when there is no such process.
     pub fn of(pid: i32) -> Option<Self> {
-        let text = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        let text = read(&format!("/proc/{pid}/status"))?;
         Some(Self::parse(&text))
     }
 
@@ -106,8 +117,7 @@ pub struct Process {
 
 impl Process {
     fn read(pid: i32) -> Option<Self> {
-        let text = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
-        let text = String::from_utf8_lossy(&text).into_owned();
+        let text = read(&format!("/proc/{pid}/stat"))?;
         // The name before it may hold anything, also spaces and parentheses.
         let (_, rest) = text.rsplit_once(") ")?;
         let mut words = rest.split_whitespace();
@@ -137,4 +147,18 @@ pub fn children_of(pid: i32) -> Vec<Process> {
     let mut children = processes();
     children.retain(|process| process.parent == pid);
     children
+}
+
+/// The descendants of a process, the nearest first.
+pub fn descendants_of(pid: i32) -> Vec<i32> {
+    let all = processes();
+    let mut found = vec![pid];
+    let mut index = 0;
+    while let Some(parent) = found.get(index).copied() {
+        let children = all.iter().filter(|process| process.parent == parent);
+        found.extend(children.map(|process| process.pid));
+        index += 1;
+    }
+    let _ = found.remove(0);
+    found
 }

@@ -5,7 +5,6 @@
 //! the harness needs no code between fork and exec. Echo and output processing are off: what a test reads
 //! is what the processes wrote.
 
-use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs::File;
@@ -13,18 +12,18 @@ use std::io::{Read as _, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::{LIMIT, ProcStatus, processes};
+use crate::{LIMIT, ProcStatus, marks, probe, processes, program};
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::pty::{grantpt, posix_openpt, ptsname_r, unlockpt};
-use nix::sys::signal::{Signal, kill};
 use nix::sys::termios::{self, InputFlags, LocalFlags, OutputFlags, SetArg};
-use nix::unistd::{Pid, pipe2, tcgetpgrp};
+use nix::unistd::{pipe2, tcgetpgrp};
 
 /// How often a condition that nothing announces is looked at.
 const LOOK_AGAIN: Duration = Duration::from_millis(3);
@@ -40,6 +39,8 @@ struct Screen {
 /// A command on a terminal of its own. Everything it started dies when this is dropped.
 pub struct Session {
     child: Child,
+    /// Carried by all that it starts.
+    mark: u64,
     status: Option<ExitStatus>,
     command: String,
     /// The end that stands for keyboard and screen; `None` once hung up.
@@ -50,13 +51,12 @@ pub struct Session {
     screen: Arc<(Mutex<Screen>, Condvar)>,
     /// How much of the screen [`Self::expect`] has gone past.
     seen: usize,
-    /// Every process ever noticed below the command.
-    noticed: BTreeMap<i32, String>,
 }
 
 /// How a [`Session`] begins.
 pub struct Start {
     command: Command,
+    mark: u64,
     tostop: bool,
     echo: bool,
 }
@@ -74,11 +74,23 @@ impl Start {
 
     /// The command has the terminal as its standard streams only, and no controlling terminal.
     pub fn plain<W: AsRef<OsStr>>(words: impl IntoIterator<Item = W>) -> Self {
-        let mut words = words.into_iter();
-        let mut command = Command::new(words.next().expect("a command has a first word"));
-        let _ = command.args(words).env("TERM", "vt100").env("PS1", PROMPT);
+        let mut words = words.into_iter().map(|word| word.as_ref().to_owned());
+        let name = words.next().expect("a command has a first word");
+        let file = name.to_str().and_then(program);
+        let mark = marks::next();
+        let mut command = Command::new(probe());
+        // What it inherits is known then: no signal is ignored, whoever runs the tests.
+        let _ = command
+            .args(["launch", "--mark", &mark.to_string(), "--argv0"])
+            .arg(&name)
+            .arg("--")
+            .arg(file.as_deref().unwrap_or(Path::new(&name)))
+            .args(words)
+            .env("TERM", "vt100")
+            .env("PS1", PROMPT);
         Self {
             command,
+            mark,
             tostop: false,
             echo: false,
         }
@@ -146,6 +158,7 @@ impl Start {
         let reader = std::thread::spawn(move || read_screen(reader, &leave, &readers_screen));
         Session {
             child,
+            mark: self.mark,
             status: None,
             command,
             master: Some(master),
@@ -153,7 +166,6 @@ impl Start {
             reader_leave: Some(reader_leave),
             screen,
             seen: 0,
-            noticed: BTreeMap::new(),
         }
     }
 }
@@ -301,36 +313,11 @@ impl Session {
         });
     }
 
-    /// The command and everything below it, and everything in its session: process ids with their names.
-    pub fn members(&mut self) -> Vec<(i32, String)> {
-        let leader = self.leader();
-        let all: Vec<_> = processes()
-            .into_iter()
-            .filter_map(|process| {
-                let name = ProcStatus::of(process.pid)?.name().to_owned();
-                Some((process, name))
-            })
-            .collect();
-        let mut members = vec![leader];
-        let mut next = 0;
-        while let Some(&parent) = members.get(next) {
-            next += 1;
-            for (process, name) in &all {
-                let belongs = process.parent == parent
-                    || process.session == leader
-                    || self.noticed.get(&process.pid) == Some(name);
-                if belongs && !members.contains(&process.pid) {
-                    members.push(process.pid);
-                }
-            }
-        }
-        let named: Vec<_> = all
-            .into_iter()
-            .filter(|(process, _)| process.state != 'Z' && members.contains(&process.pid))
-            .map(|(process, name)| (process.pid, name))
-            .collect();
-        self.noticed.extend(named.iter().cloned());
-        named
+    /// The command and all that it has started: process ids with their names.
+    pub fn members(&self) -> Vec<(i32, String)> {
+        let named = |pid| Some((pid, ProcStatus::of(pid)?.name().to_owned()));
+        let members = marks::members(self.mark);
+        members.into_iter().filter_map(named).collect()
     }
 
     /// Waits until there is a process of this name below the command, and returns the newest one.
@@ -408,17 +395,8 @@ impl Drop for Session {
         if std::thread::panicking() {
             eprintln!("{}", self.report());
         }
-        // Children may be born while their parents die: until nobody is left.
-        for _ in 0..100 {
-            let members = self.members();
-            if members.is_empty() {
-                break;
-            }
-            for (pid, _) in members {
-                let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
-            }
-            std::thread::sleep(LOOK_AGAIN);
-        }
+        let _ = self.child.kill();
+        marks::end(self.mark);
         let _ = self.child.wait();
         self.hang_up();
     }

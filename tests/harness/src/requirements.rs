@@ -4,21 +4,108 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 
-/// Returns whether what a test needs is there. If not, says why the test is skipped, or fails it when
-/// the variable REQUIRE names `what`.
-#[track_caller]
-pub fn require(what: &str, is_there: bool, reason: &str) -> bool {
-    if !is_there {
+/// What a test may need of the machine. The variable REQUIRE names, with commas between, what has to be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Requirement {
+    /// The superuser: other users' processes, mounts.
+    Root,
+    /// PID namespaces, and user namespaces for anybody but the superuser.
+    Namespaces,
+    /// strace(1), to watch system calls and to make them fail.
+    Strace,
+    /// Control groups that can be frozen.
+    Freezer,
+    /// busybox, as a static program.
+    Busybox,
+    /// Shells and programs that drive a terminal.
+    TerminalPrograms,
+    /// The other inits.
+    Peers,
+    /// A docker engine.
+    Docker,
+    /// podman and its runtime.
+    Podman,
+    /// Servers as people run them.
+    Servers,
+    /// systemd's programs.
+    Systemd,
+    /// What packages and manual pages are made and read with.
+    Packaging,
+}
+
+impl Requirement {
+    /// All of them.
+    pub const ALL: [Self; 12] = [
+        Self::Root,
+        Self::Namespaces,
+        Self::Strace,
+        Self::Freezer,
+        Self::Busybox,
+        Self::TerminalPrograms,
+        Self::Peers,
+        Self::Docker,
+        Self::Podman,
+        Self::Servers,
+        Self::Systemd,
+        Self::Packaging,
+    ];
+
+    /// Its name in REQUIRE.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Root => "root",
+            Self::Namespaces => "namespaces",
+            Self::Strace => "strace",
+            Self::Freezer => "freezer",
+            Self::Busybox => "busybox",
+            Self::TerminalPrograms => "terminal-programs",
+            Self::Peers => "peers",
+            Self::Docker => "docker",
+            Self::Podman => "podman",
+            Self::Servers => "servers",
+            Self::Systemd => "systemd",
+            Self::Packaging => "packaging",
+        }
+    }
+
+    /// Whether REQUIRE names it. A name that is none fails every test that asks.
+    #[track_caller]
+    fn is_required(self) -> bool {
         let required = std::env::var("REQUIRE").unwrap_or_default();
-        assert!(
-            !required.split(',').any(|word| word == what),
-            "REQUIRE names {what}, but: {reason}"
-        );
-        let test = std::thread::current();
-        let test = test.name().unwrap_or("a test").to_owned();
-        eprintln!("skipped {test}: it needs {what}, but: {reason}");
+        let mut words = required.split(',').filter(|word| !word.is_empty());
+        let unknown = words
+            .clone()
+            .find(|word| !Self::ALL.iter().any(|one| one.name() == *word));
+        assert_eq!(unknown, None, "REQUIRE names what no test knows");
+        words.any(|word| word == self.name())
+    }
+}
+
+/// Says on standard error why a test is skipped, or a part of it.
+pub(crate) fn say_skipped(reason: &str) {
+    let test = std::thread::current();
+    let test = test.name().unwrap_or("a test").to_owned();
+    eprintln!("skipped {test}: {reason}");
+}
+
+/// Returns whether what a test needs is there. If not, says why the test is skipped, or fails it when
+/// the variable REQUIRE names it.
+#[track_caller]
+pub fn require(what: Requirement, is_there: bool, reason: &str) -> bool {
+    let name = what.name();
+    let is_required = what.is_required();
+    if !is_there {
+        assert!(!is_required, "REQUIRE names {name}, but: {reason}");
+        say_skipped(&format!("it needs {name}, but: {reason}"));
     }
     is_there
+}
+
+/// Returns whether the superuser runs the tests.
+#[track_caller]
+pub fn require_root() -> bool {
+    let is_root = nix::unistd::geteuid().is_root();
+    require(Requirement::Root, is_root, "another user runs the tests")
 }
 
 /// The file of a program along PATH.
@@ -34,7 +121,11 @@ pub fn program(name: &str) -> Option<PathBuf> {
 #[track_caller]
 pub fn peer(name: &str) -> Option<PathBuf> {
     let file = program(name);
-    let _ = require("peers", file.is_some(), &format!("{name} is not installed"));
+    let _ = require(
+        Requirement::Peers,
+        file.is_some(),
+        &format!("{name} is not installed"),
+    );
     file
 }
 
@@ -42,7 +133,11 @@ pub fn peer(name: &str) -> Option<PathBuf> {
 #[track_caller]
 pub fn require_strace() -> bool {
     let strace = program("strace");
-    require("strace", strace.is_some(), "strace is not installed")
+    require(
+        Requirement::Strace,
+        strace.is_some(),
+        "strace is not installed",
+    )
 }
 
 /// Returns whether this machine lets us make PID namespaces.
@@ -64,7 +159,7 @@ pub fn require_namespaces() -> bool {
         (!tried.status.success()).then(|| String::from_utf8_lossy(&tried.stderr).into_owned())
     });
     require(
-        "namespaces",
+        Requirement::Namespaces,
         refusal.is_none(),
         refusal.as_deref().unwrap_or_default(),
     )

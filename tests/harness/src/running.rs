@@ -1,10 +1,16 @@
 //! An init that runs.
 
-use super::{LIMIT, Output, ProcStatus, children_of, eventually, probe, processes};
+use super::{
+    Event, Events, LIMIT, Output, ProcStatus, children_of, descendants_of, eventually, probe,
+    processes,
+};
+use crate::marks;
+use crate::output::events;
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
+use serde_json::Value;
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::{Read, Write};
@@ -13,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// What a pipe has brought so far.
 struct Captured {
@@ -131,6 +137,10 @@ fn executes(pid: i32, file: &Path) -> Option<bool> {
 pub struct Running {
     /// The init, or the program that made its namespace and waits for it.
     child: Child,
+    /// Before it was started.
+    began: SystemTime,
+    /// Carried by all that it starts.
+    mark: u64,
     command: Vec<OsString>,
     binary: PathBuf,
     as_pid_1: bool,
@@ -145,6 +155,8 @@ pub struct Running {
 impl Running {
     pub(crate) fn new(
         mut child: Child,
+        began: SystemTime,
+        mark: u64,
         command: Vec<OsString>,
         binary: PathBuf,
         as_pid_1: bool,
@@ -155,6 +167,8 @@ impl Running {
             stdout: Reader::new(child.stdout.take()),
             stderr: Reader::new(child.stderr.take()),
             child,
+            began,
+            mark,
             command,
             // As it shows in /proc: links resolved.
             binary: binary.canonicalize().unwrap_or(binary),
@@ -176,8 +190,7 @@ impl Running {
         let mut pid = None;
         let found = eventually(self.limit, || {
             let candidates = if self.as_pid_1 {
-                let children = children_of(self.outer_pid());
-                children.iter().map(|process| process.pid).collect()
+                descendants_of(self.outer_pid())
             } else {
                 vec![self.outer_pid()]
             };
@@ -215,6 +228,11 @@ impl Running {
         }
     }
 
+    /// The init and all that it has started, wherever they have gone since: process ids as this test sees them.
+    pub fn members(&self) -> Vec<i32> {
+        marks::members(self.mark)
+    }
+
     /// Waits for the next line on standard output that starts with the text, and returns it.
     #[track_caller]
     pub fn wait_line(&mut self, start: &str) -> String {
@@ -233,6 +251,35 @@ impl Running {
         }
     }
 
+    /// Waits until the log has an event of this name, and returns the first; the log is in the format `json`.
+    #[track_caller]
+    pub fn until_event(&self, name: &str) -> Event {
+        let mut found = None;
+        let came = eventually(self.limit, || {
+            // Asked first: what comes before the end is read then.
+            let has_ended = self.has_closed_stderr();
+            let events = self.log_so_far();
+            found = events.named(name).first().map(|event| (*event).clone());
+            found.is_some() || has_ended
+        });
+        match found.filter(|_| came) {
+            Some(event) => event,
+            None => self.fail(&format!("no event {name:?}")),
+        }
+    }
+
+    /// The log so far, in the format `json`.
+    #[track_caller]
+    pub fn log_so_far(&self) -> Events {
+        Events::in_text(&self.stderr_so_far())
+    }
+
+    /// Whether nothing will come on standard error any more.
+    fn has_closed_stderr(&self) -> bool {
+        let captured = self.stderr.captured.0.lock();
+        captured.unwrap_or_else(PoisonError::into_inner).has_ended
+    }
+
     /// What came on standard output so far.
     pub fn stdout_so_far(&self) -> String {
         String::from_utf8_lossy(&self.stdout.bytes()).into_owned()
@@ -241,6 +288,24 @@ impl Running {
     /// What came on standard error so far.
     pub fn stderr_so_far(&self) -> String {
         String::from_utf8_lossy(&self.stderr.bytes()).into_owned()
+    }
+
+    /// Waits for the next event of this name, which a log in JSON tells on standard error, and returns its fields.
+    #[track_caller]
+    pub fn wait_event(&mut self, name: &str) -> Value {
+        loop {
+            let line = self.wait_stderr_line("{");
+            if let Ok(event) = serde_json::from_str::<Value>(&line)
+                && event["event"] == name
+            {
+                return event;
+            }
+        }
+    }
+
+    /// The events so far, from a log in JSON.
+    pub fn events_so_far(&self) -> Vec<Value> {
+        events(&self.stderr_so_far())
     }
 
     /// Writes a line to standard input.
@@ -328,37 +393,16 @@ impl Running {
             status,
             stdout: self.stdout.finish(),
             stderr: self.stderr.finish(),
+            began: self.began,
             elapsed,
         }
     }
 
-    /// Kills the init's descendants, its session and itself.
+    /// Kills the init, and all that it and its tracer have started, and waits until they are gone.
     fn kill_all(&mut self) {
         self.stdin = None;
-        let root = self.outer_pid();
-        // Whoever forks meanwhile is found in the next round.
-        for _ in 0..10 {
-            let all = processes();
-            let mut doomed = vec![root];
-            let mut index = 0;
-            while let Some(parent) = doomed.get(index) {
-                let children = all.iter().filter(|process| process.parent == *parent);
-                doomed.extend(children.map(|process| process.pid).collect::<Vec<_>>());
-                index += 1;
-            }
-            let in_session = all.iter().filter(|process| process.session == root);
-            doomed.extend(in_session.map(|process| process.pid));
-            doomed.retain(|pid| {
-                let alive = all.iter().find(|process| process.pid == *pid);
-                alive.is_some_and(|process| process.state != 'Z')
-            });
-            if doomed.is_empty() {
-                break;
-            }
-            for pid in doomed {
-                let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
-            }
-        }
+        let _ = self.child.kill();
+        marks::end(self.mark);
         let _ = self.child.wait();
     }
 
@@ -367,9 +411,10 @@ impl Running {
     fn fail(&self, what: &str) -> ! {
         let mut tree = String::new();
         let all = processes();
-        let mut relevant = vec![self.outer_pid()];
+        let mut relevant = marks::members(self.mark);
+        relevant.push(self.outer_pid());
         for process in &all {
-            if relevant.contains(&process.parent) || relevant.contains(&process.session) {
+            if relevant.contains(&process.parent) {
                 relevant.push(process.pid);
             }
         }

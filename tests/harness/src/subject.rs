@@ -32,7 +32,7 @@ macro_rules! subject {
     };
 }
 
-// SAFETY: `subject!` alone defines the symbol, with this signature, and it asks nothing of its caller.
+// `subject!` alone defines the symbol, with this signature, and it asks nothing of its caller.
 unsafe extern "Rust" {
     safe fn this_test_crate_lacks_harness_subject() -> Subject;
 }
@@ -51,6 +51,8 @@ pub fn pidling() -> PathBuf {
 /// [`pidling`] as text.
 pub fn pidling_path() -> &'static str {
     static FILE: OnceLock<String> = OnceLock::new();
+    // Whoever asks for it is about to start it.
+    crate::marks::begin();
     FILE.get_or_init(|| match std::env::var("PIDLING_BINARY") {
         Ok(file) => {
             let path = Path::new(&file).canonicalize();

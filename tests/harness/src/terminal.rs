@@ -4,7 +4,7 @@ use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 
 use crate::pty::{PROMPT, Session, Start};
-use crate::{ProcStatus, pidling_path, probe, processes, program, require};
+use crate::{ProcStatus, Requirement, pidling_path, probe, processes, program, require};
 
 /// ^C.
 pub const INTERRUPT: &str = "\x03";
@@ -41,7 +41,7 @@ pub fn shells() -> impl Iterator<Item = Shell> {
     [BASH, DASH, BUSYBOX].into_iter().filter(|shell| {
         let is_there = program(shell[0]).is_some();
         let reason = format!("{} is not installed", shell[0]);
-        require("terminal-programs", is_there, &reason)
+        require(Requirement::TerminalPrograms, is_there, &reason)
     })
 }
 

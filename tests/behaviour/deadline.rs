@@ -1,0 +1,416 @@
+//! The promise of the deadline (contract 6.3, 6.5): whatever the main child and the rest are, when the grace period
+//! is over they are killed, the main child first, and the init ends.
+
+use crate::placed::{
+    BOTH, Place, Tracer, events, expect_nobody_left, expect_stop, ready_pid, survivors,
+};
+use crate::rest::Copies;
+use crate::shutdown::{script, wait_for};
+use harness::{
+    Init, Output, Requirement, Running, pidling, probe, require, require_namespaces, require_root,
+    require_strace,
+};
+use nix::sys::statvfs::{FsFlags, statvfs};
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+const TERM: i32 = libc::SIGTERM;
+
+/// A grace period in the words of the option, and the longest time after which an init on a busy machine has to be
+/// gone.
+const GRACE: &str = "500ms";
+const SOON: Duration = Duration::from_millis(4500);
+
+/// The kind of log that the tests read.
+const JSON: [&str; 2] = ["--log-format", "json"];
+
+#[track_caller]
+fn killed(output: &Output) {
+    assert_eq!(events(output, "killed").len(), 1, "{output}");
+}
+
+/// Contract 6.5: a process is alive as long as one of its threads is, though /proc shows its first thread as a zombie.
+#[test]
+fn a_main_child_whose_first_thread_has_ended_is_killed_and_named() {
+    if !require_namespaces() {
+        return;
+    }
+    for place in BOTH {
+        let mut running = place
+            .init()
+            .args(["-t", GRACE])
+            .args(JSON)
+            .probe(["app", "main", "ignore:TERM", "leaderless"])
+            .spawn();
+        let _ = running.wait_line("main ready ");
+        let output = expect_stop(place, running, SOON, 137);
+        killed(&output);
+        assert_eq!(survivors(&output), [ready_pid(&output, "main")], "{output}");
+    }
+}
+
+#[test]
+fn a_process_of_the_rest_whose_first_thread_has_ended_is_asked_and_waited_for() {
+    if !require_namespaces() {
+        return;
+    }
+    let main = r#""$PROBE" app rest leaderless report <&3 & exec "$PROBE" app main report exit:TERM:4 <&3"#;
+    for place in BOTH {
+        let mut running = script(place.init().arg("-a"), main).spawn();
+        wait_for(&running, &["rest ready", "main ready"]);
+        running.signal(TERM);
+        let _ = running.wait_line("rest got SIGTERM");
+        running.close_stdin();
+        let output = running.wait();
+        output.expect_status(4);
+        assert_eq!(
+            output.stdout().matches("rest got SIGTERM\n").count(),
+            1,
+            "{output}"
+        );
+        assert!(output.stdout().contains("rest done\n"), "{output}");
+        expect_nobody_left(place, &output);
+    }
+}
+
+#[test]
+fn a_process_of_the_rest_whose_first_thread_has_ended_is_killed_and_named() {
+    if !require_namespaces() {
+        return;
+    }
+    let main = r#""$PROBE" app rest session ignore:TERM leaderless &
+        exec "$PROBE" app main report exit:TERM:4 <&3"#;
+    for place in BOTH {
+        let running = script(place.init().args(["-a", "-t", GRACE]).args(JSON), main).spawn();
+        wait_for(&running, &["rest ready", "main ready"]);
+        let output = expect_stop(place, running, SOON, 4);
+        killed(&output);
+        assert_eq!(survivors(&output), [ready_pid(&output, "rest")], "{output}");
+    }
+}
+
+/// A user without privileges where proc(5) hides what the user may not look at: here programs whose file nobody may
+/// read.
+fn hidden(place: Place, copies: &Copies, options: &[&str], main: &str) -> Running {
+    let init = copies.copy(&pidling(), "pidling", 0o755);
+    let hidden = copies.copy(probe(), "hidden", 0o711);
+    let init = place
+        .init_after("mount -t proc -o hidepid=2 proc /proc")
+        .binary(init)
+        .launch(["--user", "65534"])
+        .args(options);
+    script(init, main)
+        .env("HIDDEN", &hidden)
+        .directory("/")
+        .spawn()
+}
+
+#[test]
+fn a_main_child_that_proc_hides_is_killed_with_its_group() {
+    if !require_namespaces() || !require_root() {
+        return;
+    }
+    let main = r#""$HIDDEN" app member ignore:TERM & exec "$HIDDEN" app main ignore:TERM"#;
+    for place in BOTH {
+        let copies = Copies::new(&format!("hidden-{place:?}"));
+        let running = hidden(place, &copies, &["-t", GRACE], main);
+        wait_for(&running, &["member ready", "main ready"]);
+        let _ = expect_stop(place, running, SOON, 137);
+    }
+}
+
+#[test]
+fn the_rest_that_proc_hides_is_asked_by_pid_1() {
+    if !require_namespaces() || !require_root() {
+        return;
+    }
+    let main = r#""$HIDDEN" app daemon session report <&3 & exec "$HIDDEN" app main report exit:TERM:4 <&3"#;
+    for options in [&["-a"][..], &["-g", "-a"]] {
+        let copies = Copies::new(&format!("hidden-rest-{}", options.len()));
+        let mut running = hidden(Place::First, &copies, options, main);
+        wait_for(&running, &["daemon ready", "main ready"]);
+        running.signal(TERM);
+        let _ = running.wait_line("daemon got SIGTERM");
+        running.close_stdin();
+        let output = running.wait();
+        output.expect_status(4);
+        assert!(output.stdout().contains("daemon done\n"), "{output}");
+    }
+}
+
+#[test]
+fn a_main_child_that_left_its_group_is_killed_without_proc() {
+    if !require_namespaces() || !require_root() {
+        return;
+    }
+    for place in BOTH {
+        for options in [
+            &["-t", GRACE][..],
+            &["-g", "-t", GRACE],
+            &["-a", "-t", GRACE],
+        ] {
+            let mut running = place
+                .init_after("umount -l /proc")
+                .args(options)
+                .probe(["app", "main", "ignore:TERM", "leave"])
+                .spawn();
+            let _ = running.wait_line("main ready ");
+            let _ = expect_stop(place, running, SOON, 137);
+        }
+    }
+}
+
+/// Contract 3.2.
+#[test]
+fn a_stop_signal_for_the_group_reaches_a_main_child_that_left_it_too() {
+    if !require_namespaces() {
+        return;
+    }
+    let main = r#""$PROBE" app member report exit:TERM:0 <&3 & exec "$PROBE" app main leave report exit:TERM:4 <&3"#;
+    for place in BOTH {
+        let running = script(place.init().args(["-g", "-a"]), main).spawn();
+        wait_for(&running, &["member ready", "main ready"]);
+        let output = expect_stop(place, running, SOON, 4);
+        for tag in ["member", "main"] {
+            let line = format!("{tag} got SIGTERM\n");
+            assert_eq!(
+                output.stdout().matches(&line).count(),
+                1,
+                "{tag} of\n{output}"
+            );
+        }
+    }
+}
+
+/// With `-g` the main child's first group and the main child are killed both.
+#[test]
+fn a_main_child_that_left_its_group_is_killed_with_those_that_stayed() {
+    if !require_namespaces() {
+        return;
+    }
+    let main = r#""$PROBE" app member ignore:TERM & exec "$PROBE" app main leave ignore:TERM"#;
+    for place in BOTH {
+        for options in [&["-t", GRACE][..], &["-g", "-t", GRACE]] {
+            let running = script(place.init().args(options).args(JSON), main).spawn();
+            wait_for(&running, &["member ready", "main ready"]);
+            let output = expect_stop(place, running, SOON, 137);
+            let mut named = [ready_pid(&output, "member"), ready_pid(&output, "main")];
+            named.sort_unstable();
+            assert_eq!(survivors(&output), named, "{output}");
+        }
+    }
+}
+
+/// Contract 6.3, 7: EPERM is for ever. After 5 s the init gives up, and the kernel ends the namespace of a process 1.
+#[test]
+fn a_main_child_of_another_user_is_given_up() {
+    let flags = statvfs(&std::env::temp_dir()).unwrap().flags();
+    let reason = "it needs set-user-ID programs in the temporary directory";
+    if !require_namespaces()
+        || !require_root()
+        || !require(
+            Requirement::Namespaces,
+            !flags.contains(FsFlags::ST_NOSUID),
+            reason,
+        )
+    {
+        return;
+    }
+    for place in BOTH {
+        let copies = Copies::new(&format!("given-up-{place:?}"));
+        let init = copies.copy(&pidling(), "pidling", 0o755);
+        let root = copies.copy(probe(), "root", 0o4755);
+        let mut running = place
+            .init()
+            .binary(init)
+            .launch(["--user", "65534"])
+            .directory("/")
+            .args(["-t", GRACE])
+            .args(JSON)
+            .arg("--")
+            .arg(&root)
+            .args(["app", "main", "root", "ignore:TERM"])
+            .spawn();
+        let _ = running.wait_line("main ready ");
+        let began = Instant::now();
+        running.signal(TERM);
+        let _ = running.wait_status();
+        let took = began.elapsed();
+        let output = running.wait();
+        output.expect_status(137);
+        let (least, most) = (Duration::from_millis(5400), Duration::from_secs(11));
+        assert!((least..most).contains(&took), "{took:?}\n{output}");
+        assert_eq!(events(&output, "unkillable").len(), 1, "{output}");
+    }
+}
+
+/// Contract 6.3: SIGKILL is repeated for what is born while the wrapper kills.
+#[test]
+fn nobody_is_left_of_a_chain_of_forking_processes() {
+    if !require_namespaces() {
+        return;
+    }
+    for kind in ["", "session"] {
+        let main = format!(r#""$PROBE" chain {kind} & exec "$PROBE" app main ignore:TERM"#);
+        for _ in 0..6 {
+            let place = Place::Wrapper;
+            let running = script(place.init().args(["-t", "300ms"]), &main).spawn();
+            wait_for(&running, &["ready", "main ready"]);
+            let _ = expect_stop(place, running, Duration::from_secs(7), 137);
+        }
+    }
+}
+
+/// The numbers of processes that a call names in its paths.
+fn processes_looked_at(line: &str) -> Vec<i32> {
+    let paths = line.split('"').skip(1).step_by(2);
+    let components = paths.flat_map(|path| path.split('/'));
+    components
+        .filter_map(|component| component.parse().ok())
+        .collect()
+}
+
+/// Contract 6.3. The calls from the end of the grace period to the SIGKILL of the main child, in strace's words.
+#[track_caller]
+fn until_the_kill(trace: &str, child: i32) -> Vec<&str> {
+    let lines: Vec<&str> = trace.lines().collect();
+    let start = format!("kill({child}, SIGKILL)");
+    let kill = lines.iter().position(|line| line.starts_with(&start));
+    let kill = kill.unwrap_or_else(|| panic!("no {start} in\n{trace}"));
+    let before = lines.get(..kill).unwrap();
+    let waited = before
+        .iter()
+        .rposition(|line| line.starts_with("rt_sigtimedwait("));
+    let waited = waited.unwrap_or_else(|| panic!("no wait before {start} in\n{trace}"));
+    before.get(waited..).unwrap().to_vec()
+}
+
+#[test]
+fn the_main_child_is_killed_before_anything_else_is_done() {
+    if !require_namespaces() || !require_strace() {
+        return;
+    }
+    let main = r#""$PROBE" app member ignore:TERM & "$PROBE" app daemon session ignore:TERM &
+        exec "$PROBE" app main ignore:TERM"#;
+    for place in BOTH {
+        for options in [&["-vv", "-t", GRACE][..], &["-vv", "-a", "-g", "-t", GRACE]] {
+            let running = script(place.init().args(options).args(JSON), main).spawn();
+            wait_for(&running, &["member ready", "daemon ready", "main ready"]);
+            let tracer = Tracer::attach(running.init_pid(), &[]);
+            let output = expect_stop(place, running, SOON, 137);
+            let trace = tracer.finish();
+            let child = i32::try_from(ready_pid(&output, "main")).unwrap();
+            let before = until_the_kill(&trace, child);
+            for line in &before {
+                let call = line.split('(').next().unwrap();
+                let is_a_write =
+                    ["write", "writev", "pwritev2", "sendto", "sendmsg"].contains(&call);
+                assert!(!is_a_write && call != "getdents64", "{line}\n{before:#?}");
+                let others = processes_looked_at(line)
+                    .into_iter()
+                    .filter(|pid| *pid != child);
+                assert_eq!(others.count(), 0, "{line}\n{before:#?}");
+            }
+            let files: BTreeSet<&str> = before
+                .iter()
+                .filter(|line| !processes_looked_at(line).is_empty())
+                .copied()
+                .collect();
+            assert!(files.len() <= 1, "{files:#?}");
+            // It costs nobody: all are named.
+            let mut named = ["member", "daemon", "main"].map(|tag| ready_pid(&output, tag));
+            named.sort_unstable();
+            assert_eq!(survivors(&output), named, "{output}");
+        }
+    }
+}
+
+/// How long an init needs beyond its grace period to end a tree of processes.
+fn time_beyond_the_deadline(place: Place, form: &str, count: &str) -> Duration {
+    let mut running = place
+        .init()
+        .limit(Duration::from_secs(90))
+        .args(["-q", "-t", "1s"])
+        .probe(["tree", form, count])
+        .spawn();
+    let _ = running.wait_line("ready ");
+    let began = Instant::now();
+    running.signal(TERM);
+    let _ = running.wait_status();
+    let took = began.elapsed();
+    let output = running.wait();
+    output.expect_status(137);
+    // More than 1,000 dead may be left (contract 4.4), but nobody alive.
+    let stdout = output.stdout();
+    let alive = |line: &&str| line.starts_with("left ") && !line.ends_with(" Z");
+    assert_eq!(stdout.lines().filter(alive).count(), 0, "{output}");
+    took.saturating_sub(Duration::from_secs(1))
+}
+
+/// How long the kernel needs to show each process of such a tree twice, to kill it, and to reap it.
+fn floor(form: &str, count: &str) -> Duration {
+    let init = Init::new()
+        .binary(probe())
+        .as_pid_1()
+        .limit(Duration::from_secs(90));
+    let output = init.args(["slay", form, count]).run();
+    let stdout = output.stdout();
+    let took = stdout
+        .strip_prefix("took ")
+        .and_then(|rest| rest.trim().parse().ok());
+    Duration::from_millis(took.unwrap_or_else(|| panic!("{output}")))
+}
+
+/// A walk costs at most two reads of each process, however deep they stand below each other.
+#[test]
+fn killing_thousands_takes_little_longer_than_the_kernel_needs() {
+    if !require_namespaces() {
+        return;
+    }
+    for (form, count) in [("deep", "1000"), ("deep", "2000"), ("flat", "8000")] {
+        let floor = floor(form, count);
+        for place in BOTH {
+            let took = time_beyond_the_deadline(place, form, count);
+            let most = floor * 2 + Duration::from_secs(1);
+            assert!(
+                took <= most,
+                "{place:?}, {count} {form}: {took:?}, the floor is {floor:?}"
+            );
+        }
+    }
+}
+
+/// Contract 6.5: the group of a dead main child is the rest only as long as it was never seen empty, because its
+/// number may be somebody else's afterwards.
+#[test]
+fn a_stranger_with_the_number_of_the_dead_main_child_is_left_alone() {
+    if !require_namespaces() || !require_root() {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let pid_file = directory.path().join("pid");
+    // Process 1 is a shell that starts the stranger beside the wrapper, which alone has no /proc.
+    let beside = r#"
+        mkfifo "$PIDS"
+        unshare --mount sh -c 'umount -l /proc && exec "$@"' sh "$@" &
+        wrapper=$!
+        read pid <"$PIDS"
+        "$PROBE" reborn "$pid" <&4 &
+        reborn=$!
+        wait $wrapper; echo "wrapper $?"
+        exec 4<&-
+        wait $reborn"#;
+    let main = r#""$PROBE" app daemon session & echo $$ >"$PIDS"; read line <&3; exit 3"#;
+    let init = Init::new()
+        .as_pid_1()
+        .limit(Duration::from_secs(20))
+        .through(["sh", "-c", &format!("exec 4<&0; {beside}"), "sh"])
+        .args(["-a", "-t", "1s"]);
+    let mut running = script(init, main).env("PIDS", &pid_file).spawn();
+    let _ = running.wait_line("daemon ready ");
+    running.send_line("");
+    // In any order: what has nobody to wait for may end at once.
+    wait_for(&running, &["reborn ready ", "wrapper 3"]);
+    running.close_stdin();
+    let _ = running.wait_line("reborn alive");
+}

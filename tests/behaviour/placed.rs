@@ -1,0 +1,156 @@
+//! The init where it does no harm, as process 1 of a PID namespace or as a wrapper in one, and what is left there.
+//!
+//! The wrapper's parent is process 1 of the namespace. It reaps nothing but the init, and says after the init's end
+//! who is left (`probe census`).
+
+use harness::{Init, LIMIT, Output, ProcStatus, Running, eventually, probe, program};
+use serde_json::Value;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// What the init is in its namespace.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Place {
+    /// Process 1.
+    First,
+    /// A child of process 1.
+    Wrapper,
+}
+
+/// Both, for the clauses that make no difference.
+pub(crate) const BOTH: [Place; 2] = [Place::First, Place::Wrapper];
+
+/// Longer than any promise that is tested here, deadline and giving up included.
+const LONGEST: Duration = Duration::from_secs(20);
+
+impl Place {
+    /// An init there.
+    pub(crate) fn init(self) -> Init {
+        let init = Init::new().as_pid_1().limit(LONGEST);
+        match self {
+            Self::First => init,
+            Self::Wrapper => init.through([probe().as_os_str(), "census".as_ref()]),
+        }
+    }
+
+    /// An init there, in a mount namespace of its own in which these words for sh(1) were carried out first. They may
+    /// say `$$` for the init's process id.
+    pub(crate) fn init_after(self, setup: &str) -> Init {
+        let script = format!("{setup} && exec \"$@\"");
+        let namespace = ["unshare", "--mount", "sh", "-c", &script, "sh"];
+        self.init().through(namespace)
+    }
+}
+
+/// Sends SIGTERM, and fails unless the init ends within this time with this status and nobody left.
+#[track_caller]
+pub(crate) fn expect_stop(
+    place: Place,
+    mut running: Running,
+    limit: Duration,
+    status: i32,
+) -> Output {
+    let began = Instant::now();
+    running.signal(libc::SIGTERM);
+    let _ = running.wait_status();
+    let took = began.elapsed();
+    let output = running.wait();
+    assert!(took < limit, "it took {took:?}, {place:?}\n{output}");
+    output.expect_status(status);
+    expect_nobody_left(place, &output);
+    output
+}
+
+/// Fails unless a wrapper left nobody, dead or alive. With process 1 the kernel ends everyone.
+#[track_caller]
+pub(crate) fn expect_nobody_left(place: Place, output: &Output) {
+    let stdout = output.stdout();
+    let left: Vec<&str> = stdout
+        .lines()
+        .filter(|line| line.starts_with("left "))
+        .collect();
+    assert!(left.is_empty(), "{left:?}\n{output}");
+    let counted = stdout.lines().any(|line| line == "counted");
+    assert_eq!(counted, place == Place::Wrapper, "{output}");
+}
+
+/// The process id in the only line `TAG ready PID`.
+#[track_caller]
+pub(crate) fn ready_pid(output: &Output, tag: &str) -> u64 {
+    let start = format!("{tag} ready ");
+    let stdout = output.stdout();
+    let mut pids = stdout.lines().filter_map(|line| line.strip_prefix(&start));
+    match (pids.next(), pids.next()) {
+        (Some(pid), None) => pid.parse().unwrap(),
+        other => panic!("{start}: {other:?}\n{output}"),
+    }
+}
+
+/// The objects of a JSON log with this event. Every line has to be one object.
+#[track_caller]
+pub(crate) fn events(output: &Output, event: &str) -> Vec<Value> {
+    let stderr = output.stderr();
+    let objects = stderr.lines().map(|line| {
+        serde_json::from_str::<Value>(line)
+            .unwrap_or_else(|error| panic!("{error}: {line}\n{output}"))
+    });
+    objects.filter(|object| object["event"] == event).collect()
+}
+
+/// The process ids of the survivors that a JSON log names.
+#[track_caller]
+pub(crate) fn survivors(output: &Output) -> Vec<u64> {
+    let mut pids: Vec<u64> = events(output, "survivor")
+        .iter()
+        .map(|object| object["pid"].as_u64().unwrap())
+        .collect();
+    pids.sort_unstable();
+    pids
+}
+
+/// strace, from outside of the init's namespace, where no SIGKILL of the init reaches it.
+pub(crate) struct Tracer {
+    strace: Child,
+    trace: tempfile::NamedTempFile,
+}
+
+impl Tracer {
+    /// Attaches to an init that waits for signals, with more options of strace's.
+    #[track_caller]
+    pub(crate) fn attach(init: i32, words: &[&str]) -> Self {
+        let trace = tempfile::NamedTempFile::new().unwrap();
+        let strace = Command::new(program("strace").expect("strace"))
+            .args(["-qq", "-s", "200", "-p", &init.to_string(), "-o"])
+            .arg(trace.path())
+            .args(words)
+            .stdin(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let tracer = Self { strace, trace };
+        let is_attached = || {
+            let status = ProcStatus::of(init);
+            status.is_some_and(|status| status.field("TracerPid") != "0" && status.state() == 'S')
+        };
+        assert!(
+            eventually(LIMIT, is_attached),
+            "strace does not attach to {init}"
+        );
+        tracer
+    }
+
+    /// What it has written, after the end of the init.
+    #[track_caller]
+    pub(crate) fn finish(mut self) -> String {
+        let has_ended = eventually(LIMIT, || self.strace.try_wait().unwrap().is_some());
+        assert!(has_ended, "strace goes on");
+        std::fs::read_to_string(self.trace.path()).unwrap()
+    }
+}
+
+impl Drop for Tracer {
+    fn drop(&mut self) {
+        let _ = self.strace.kill();
+        let _ = self.strace.wait();
+    }
+}
