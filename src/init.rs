@@ -21,7 +21,7 @@ use crate::sys::process;
 use crate::sys::signal::{self, Disposition};
 use crate::terminal::Job;
 
-/// Lives the init's life and returns its exit status, where it ends before the main child runs.
+/// Lives the init's life. Returns its exit status if it ends before the main child runs.
 #[must_use]
 pub fn run(arguments: StringList<'_>, environment: StringList<'_>) -> u8 {
     // The first system call of all: a signal that comes from here on waits (contract 1.1).
@@ -128,15 +128,15 @@ fn report_usage_error(error: &UsageError<'_>, line: &mut [u8; LINE]) -> u8 {
     CANNOT_START
 }
 
-/// Asks for a signal when the parent dies. Returns the signal if it died before, which shows in another parent
-/// (contract 1.6).
+/// Asks for a signal when the parent dies. Returns the signal if the parent died before that, which shows
+/// by another parent (contract 1.6).
 fn ask_for_parent_death_signal(log: &mut StandardErrorLog<'_>, signal: Signal) -> Option<Signal> {
     let parent = process::getppid();
     log.ignored("prctl", process::set_parent_death_signal(signal));
     if process::getppid() == parent {
         return None;
     }
-    // It may have died just after the request: then the signal itself is here, and one is enough.
+    // It may have died just after the request. Then the signal itself has come, and one is enough.
     let _ = signal::wait_for_signal(SignalSet::only(signal), Some(Milliseconds(0)));
     Some(signal)
 }

@@ -118,7 +118,7 @@ pub enum CountedFrom {
 pub enum DropReason {
     /// The init's own acts raised it (contract 3.5).
     CausedByPidling,
-    /// It is dead.
+    /// The main child is dead, or there is none.
     NoMainChild,
     /// As asked for by `-r A:0`.
     RewrittenTo0,

@@ -104,6 +104,10 @@ fn files(directory: &str, extension: &str) -> Vec<String> {
     fn walk(directory: &Path, extension: &str, found: &mut Vec<PathBuf>) {
         for entry in std::fs::read_dir(directory).expect("a directory") {
             let path = entry.expect("an entry").path();
+            // What a build has left there is nobody's source.
+            if path.ends_with("target") {
+                continue;
+            }
             if path.is_dir() {
                 walk(&path, extension, found);
             } else if path.extension().is_some_and(|it| it == extension) {
