@@ -170,7 +170,8 @@ impl Survivors {
         }
     }
 
-    /// Looks at the rest and sends it SIGKILL: PID 1 to everyone at once, a wrapper to each that it has looked at.
+    /// Looks at the rest and sends it SIGKILL (contract 6.3): PID 1 to everyone at once, a wrapper to each that it has
+    /// looked at.
     pub fn kill(&mut self, last: LastSignal) {
         let looked = match self.role {
             Role::Pid1 => self.look_at_everyone(last),

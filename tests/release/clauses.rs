@@ -238,7 +238,9 @@ fn item(lines: &[&str], comment: &Comment) -> Option<String> {
     let next = (comment.end..lines.len()).find(|index| is_code(lines[*index]))?;
     let mut names = enclosing(lines, next);
     if comment.mark == "///" {
-        names.push(declared(lines[next]).unwrap_or_else(|| word(lines[next].trim_start())));
+        let line = lines[next].trim_start();
+        let entry = || word(line.strip_prefix("pub ").unwrap_or(line));
+        names.push(declared(line).unwrap_or_else(entry));
     }
     // A function inside a function, a field inside a variant: the outer two say where.
     names.truncate(2);

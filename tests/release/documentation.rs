@@ -23,7 +23,7 @@ fn documents() -> Vec<String> {
     let guides = guides.map(|entry| entry.expect("an entry").file_name());
     let mut documents: Vec<String> = guides
         .map(|name| format!("docs/{}", name.to_str().expect("a plain name")))
-        .filter(|name| name.ends_with(".md"))
+        .filter(|name| Path::new(name).extension().is_some_and(|it| it == "md"))
         .collect();
     documents.extend(
         [
@@ -647,6 +647,51 @@ fn every_table_has_whole_rows() {
             }
         }
     }
+}
+
+/// A line of the log without what differs from run to run: what stands in quotes, and numbers.
+fn with_blanks(text: &str) -> String {
+    let mut shown = String::new();
+    for line in text.lines() {
+        let mut parts = line.split('\'');
+        shown.push_str(parts.next().unwrap_or_default());
+        while let Some(quoted) = parts.next() {
+            match parts.next() {
+                Some(after) => shown.extend(["''", after]),
+                None => shown.extend(["'", quoted]),
+            }
+        }
+        shown.push('\n');
+    }
+    shown.retain(|one| !one.is_ascii_digit());
+    shown.trim_end().to_owned()
+}
+
+/// The guide quotes the words that the test of each event asserts, `src/log/event/tests.rs`.
+#[test]
+fn the_lines_that_the_guide_to_troubleshooting_quotes_are_said() {
+    let said = with_blanks(&(read("src/log/event/tests.rs") + &read("src/log/tests.rs")));
+    let mut count = 0;
+    for line in outside_of_blocks(&read("docs/troubleshooting.md")) {
+        let Some(row) = line.strip_prefix("| `") else {
+            continue;
+        };
+        let cell = row.split(" |").next().expect("a cell");
+        for quoted in code_spans(&format!("`{cell}")) {
+            count += 1;
+            // Some lines are put together: a state, a disposition and its signal, a reason behind a colon.
+            let quoted = quoted
+                .strip_prefix("(state ")
+                .map_or(quoted, |state| &state[1..]);
+            for part in quoted.trim_end_matches(')').split(": ") {
+                let part = part
+                    .strip_suffix(" SIGTERM")
+                    .map_or(part, |it| it.trim_start_matches("it "));
+                assert!(said.contains(&with_blanks(part)), "{part}");
+            }
+        }
+    }
+    assert!(count > 20, "{count}");
 }
 
 /// A function that a line of CONTRIBUTING names, and the file that it links to.
