@@ -12,7 +12,7 @@ use crate::posix::signal::{Code, Received, Signal, SignalSet};
 use crate::posix::time::{Instant, Milliseconds};
 use crate::posix::wait_status::WaitStatus;
 
-/// The status of an init that gave up on a main child that cannot be killed (contract 7): 128 and SIGKILL.
+/// The status of an init that gave up on a main child that cannot be killed (contract 7): 128 plus SIGKILL.
 const GAVE_UP: u8 = 137;
 
 /// What the init is to the processes below it.
@@ -58,7 +58,7 @@ pub enum Killer {
 /// What there is to explain about the main child's death (contract 7.1 to 7.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Death {
-    /// Nothing: it ended well, or by what was asked of it.
+    /// Nothing: it ended well, or of a signal that was forwarded.
     Ordinary,
     /// It died of SIGKILL.
     Killed(Killer),
@@ -69,7 +69,7 @@ pub enum Death {
         /// Whether a core was dumped.
         core_dumped: bool,
     },
-    /// It failed by itself: its status is not 0 and not 128 and a forwarded signal.
+    /// It failed by itself: its status is neither 0 nor 128 plus a forwarded signal.
     Failed,
 }
 
@@ -113,7 +113,7 @@ pub trait Steps {
     fn is_ignored(&mut self, signal: Signal) -> bool;
     /// Whether the main child's process group is the terminal's foreground (contract 5.5).
     fn child_has_foreground(&mut self) -> bool;
-    /// Sends a signal to the target, on account of what was received, which bears that signal now.
+    /// Forwards a signal to the target. `received` is what came, rewritten to the signal that is sent.
     fn forward(&mut self, target: Target, received: &Received);
     /// Says that a received signal goes nowhere, and why.
     fn drop_signal(&mut self, signal: Signal, reason: DropReason);
@@ -135,9 +135,9 @@ pub trait Steps {
     fn child_ended(&mut self, pid: Pid, status: WaitStatus) -> bool;
     /// Sends a signal to the main child's process group, which may outlive it.
     fn signal_group(&mut self, signal: Signal);
-    /// Asks the rest to end (contract 6.4), but for the main child's group where that has had SIGTERM already.
+    /// Asks the rest to end (contract 6.4), except the main child's group if that has had SIGTERM already.
     fn terminate_rest(&mut self, spare_group: bool);
-    /// Looks at the main child and sends it SIGKILL, whatever the look said. Nothing comes before this.
+    /// Looks at the main child and sends it SIGKILL, whatever it saw. Nothing comes before this.
     fn kill_main_child(&mut self, main_child: Pid, asked: Asked, signal: Signal);
     /// Looks at the rest and sends it SIGKILL.
     fn kill_rest(&mut self, asked: Asked, signal: Signal);
@@ -213,7 +213,7 @@ pub struct Supervisor<'a, S> {
     /// When SIGKILL goes out. Once set it never moves.
     deadline: Option<Instant>,
     killing: Option<Killing>,
-    /// The signals that the init has sent to the main child on somebody's account, keys at the terminal apart.
+    /// The signals that the init has sent to the main child on somebody's account, other than keys at the terminal.
     sent: SignalSet,
     /// The signals of keys at the terminal that it has forwarded.
     sent_for_terminal: SignalSet,
@@ -260,7 +260,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
         times.into_iter().flatten().min()
     }
 
-    /// Whether the main child lives, as far as was seen.
+    /// Whether the main child lives, as far as is known.
     #[must_use]
     pub const fn has_main_child(&self) -> bool {
         matches!(self.phase, Phase::Running { .. })
@@ -343,7 +343,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
         self.pass_on_stop(received, now);
     }
 
-    /// Forwards what is held back, if something is.
+    /// Forwards what is held back, if anything is.
     fn release(&mut self, now: Instant) {
         let held = self
             .shutdown
@@ -362,7 +362,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
         }
     }
 
-    /// Hands a stop signal to whom it is for: the main child, or a pause that ends with it.
+    /// Hands a stop signal on: to the main child, or to a pause, which ends with it.
     fn pass_on_stop(&mut self, received: &Received, now: Instant) {
         if let Some(shutdown) = &mut self.shutdown
             && shutdown.forwarded.is_none()
@@ -574,7 +574,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
 
     // ---- Time ----
 
-    /// It is now this time, and what [`Self::wake_at`] asked for may have come. The deadline comes first.
+    /// It is `now`, and the time that [`Self::wake_at`] gave may have come. The deadline is looked at first.
     pub fn woken(&mut self, now: Instant) {
         if let Some(killing) = self.killing {
             return self.keep_killing(killing, now);
@@ -591,7 +591,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
         else {
             return;
         };
-        // One thing at a time: what is due as well makes the loop come back at once.
+        // One thing at a time: if more is due, the loop comes back at once.
         if held.is_some_and(|held| held.until <= now) {
             self.release(now);
         } else if let Some((at, signal)) = self.next_step()
