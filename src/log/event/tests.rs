@@ -443,6 +443,7 @@ fn killed_and_unkillable() {
     check(
         &Event::Killed {
             elapsed: Milliseconds(30_001),
+            since: CountedFrom::ShutdownBegan,
         },
         "warning: the deadline has passed: sent SIGKILL to all that was left, \
          30.001 s after the shutdown began",
