@@ -103,6 +103,11 @@ pub struct Ending {
     pub all_killed: bool,
 }
 
+/// Whether the terminal sent the signal (contract 3.2).
+fn is_from_terminal(received: &Received) -> bool {
+    received.code == Code::Kernel && received.signal.is_sent_by_terminals()
+}
+
 /// What the supervisor has done. [`crate::actions`] carries it out, a test writes it down.
 pub trait Steps {
     /// Reads the monotonic clock.
@@ -179,6 +184,25 @@ struct Held {
     first: Received,
     /// Other stop signals of the same stop.
     others: SignalSet,
+    /// Those of them that the terminal sent.
+    from_terminal: SignalSet,
+}
+
+impl Held {
+    /// All that is held, the first stop signal first. The others keep their signal and what they are to the terminal.
+    fn all(self) -> impl Iterator<Item = Received> {
+        let others = (1..=Signal::LAST).filter_map(Signal::new);
+        let others = others.filter(move |signal| self.others.contains(*signal));
+        let others = others.map(move |signal| Received {
+            code: if self.from_terminal.contains(signal) {
+                Code::Kernel
+            } else {
+                Code::User
+            },
+            ..Received::from_nobody(signal)
+        });
+        core::iter::once(self.first).chain(others)
+    }
 }
 
 /// A shutdown that a stop signal began.
@@ -320,6 +344,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
                     until: now.after(delay),
                     first: *received,
                     others: SignalSet::EMPTY,
+                    from_terminal: SignalSet::EMPTY,
                 }),
                 forwarded: None,
                 slow_at: None,
@@ -334,8 +359,12 @@ impl<'a, S: Steps> Supervisor<'a, S> {
         if let Some(held) = &mut shutdown.held
             && now < shutdown.began.after(SAME_STOP)
         {
-            if received.signal != held.first.signal {
-                held.others = held.others.with(received.signal);
+            let signal = received.signal;
+            if signal != held.first.signal {
+                held.others = held.others.with(signal);
+                if is_from_terminal(received) {
+                    held.from_terminal = held.from_terminal.with(signal);
+                }
             }
             return;
         }
@@ -345,21 +374,16 @@ impl<'a, S: Steps> Supervisor<'a, S> {
 
     /// Forwards what is held back, if something is.
     fn release(&mut self, now: Instant) {
-        let held = self
-            .shutdown
-            .as_mut()
-            .and_then(|shutdown| shutdown.held.take());
-        let Some(Held { first, others, .. }) = held else {
-            return;
-        };
-        self.pass_on_stop(&first, now);
-        for number in 1..=Signal::LAST {
-            if let Some(signal) = Signal::new(number)
-                && others.contains(signal)
-            {
-                self.pass_on_stop(&Received::from_nobody(signal), now);
-            }
+        for received in self.take_held() {
+            self.pass_on_stop(&received, now);
         }
+    }
+
+    /// The stop signals that are held back, which then are no longer.
+    fn take_held(&mut self) -> impl Iterator<Item = Received> + use<S> {
+        let shutdown = self.shutdown.as_mut();
+        let held = shutdown.and_then(|shutdown| shutdown.held.take());
+        held.into_iter().flat_map(Held::all)
     }
 
     /// Hands a stop signal to whom it is for: the main child, or a pause that ends with it.
@@ -394,7 +418,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
     /// Sends a signal on to the target (contract 3.2).
     fn forward(&mut self, received: &Received) {
         let signal = received.signal;
-        let is_from_terminal = received.code == Code::Kernel && signal.is_sent_by_terminals();
+        let is_from_terminal = is_from_terminal(received);
         if is_from_terminal {
             self.sent_for_terminal = self.sent_for_terminal.with(signal);
         } else {
@@ -439,13 +463,8 @@ impl<'a, S: Steps> Supervisor<'a, S> {
 
     /// The main child is dead.
     fn child_ended(&mut self, pid: Pid, status: WaitStatus, exit_status: u8) {
-        let held = self
-            .shutdown
-            .as_mut()
-            .and_then(|shutdown| shutdown.held.take());
-        if let Some(held) = held {
-            self.steps
-                .drop_signal(held.first.signal, DropReason::NoMainChild);
+        for held in self.take_held() {
+            self.steps.drop_signal(held.signal, DropReason::NoMainChild);
         }
         let was_command = self.steps.child_ended(pid, status);
         let ended = Ended {
