@@ -35,6 +35,15 @@ pub enum Asked {
     Rest,
 }
 
+impl From<Target> for Asked {
+    fn from(target: Target) -> Self {
+        match target {
+            Target::MainChild => Self::MainChild,
+            Target::Group => Self::Group,
+        }
+    }
+}
+
 /// What a deadline is counted from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Since {
@@ -97,8 +106,8 @@ pub struct Ending {
     pub interrupt: Interrupt,
     /// When the shutdown began, if one did.
     pub shutdown_began: Option<Instant>,
-    /// Whether the stop signal went to the main child's whole group.
-    pub group_has_signal: bool,
+    /// Whether a stop signal, or a step of the ladder, went to the main child's whole group.
+    pub group_was_asked: bool,
     /// Whether SIGKILL was sent to all that are left.
     pub all_killed: bool,
 }
@@ -245,6 +254,8 @@ pub struct Supervisor<'a, S> {
     last_asked: (Asked, Signal),
     /// Whether the main child's whole group has had SIGTERM.
     group_has_term: bool,
+    /// Whether the main child's whole group has had a stop signal or a step of the ladder.
+    group_was_asked: bool,
 }
 
 impl<'a, S: Steps> Supervisor<'a, S> {
@@ -263,6 +274,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
             sent_for_terminal: SignalSet::EMPTY,
             last_asked: (Asked::MainChild, Signal::TERM),
             group_has_term: false,
+            group_was_asked: false,
         }
     }
 
@@ -318,7 +330,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
                 if is_stop && !self.steps.is_ignored(signal) {
                     self.stop_signal(signal, &rewritten);
                 } else {
-                    self.forward(&rewritten);
+                    let _ = self.forward(&rewritten);
                 }
                 if self.options.name == Name::DumbInit && signal.is_terminal_stop() {
                     self.steps.stop_itself();
@@ -399,8 +411,8 @@ impl<'a, S: Steps> Supervisor<'a, S> {
         }
         match self.phase {
             Phase::Running { .. } => {
-                self.forward(received);
-                self.last_asked = (self.asked(), received.signal);
+                let asked = Asked::from(self.forward(received));
+                self.ask(asked, received.signal);
             }
             Phase::Paused => {
                 self.main_part_ended(Ended {
@@ -415,8 +427,8 @@ impl<'a, S: Steps> Supervisor<'a, S> {
         }
     }
 
-    /// Sends a signal on to the target (contract 3.2).
-    fn forward(&mut self, received: &Received) {
+    /// Sends a signal on to the target (contract 3.2). Returns who that was.
+    fn forward(&mut self, received: &Received) -> Target {
         let signal = received.signal;
         let is_from_terminal = is_from_terminal(received);
         if is_from_terminal {
@@ -431,15 +443,13 @@ impl<'a, S: Steps> Supervisor<'a, S> {
         };
         self.group_has_term |= target == Target::Group && signal == Signal::TERM;
         self.steps.forward(target, received);
+        target
     }
 
-    /// Who the target is, in the words of a report.
-    const fn asked(&self) -> Asked {
-        match (self.phase, self.options.target) {
-            (Phase::Running { .. } | Phase::Paused, Target::MainChild) => Asked::MainChild,
-            (Phase::Running { .. } | Phase::Paused, Target::Group) => Asked::Group,
-            (Phase::WaitingForRest(_), _) => Asked::Rest,
-        }
+    /// Notes that a stop signal or a step of the ladder was sent.
+    fn ask(&mut self, asked: Asked, signal: Signal) {
+        self.last_asked = (asked, signal);
+        self.group_was_asked |= asked == Asked::Group;
     }
 
     // ---- Children ----
@@ -559,6 +569,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
                 && self.options.target == Target::Group
                 && let Some(signal) = self.options.rewrites.apply(Signal::TERM)
             {
+                self.group_was_asked = true;
                 self.steps.signal_group(signal);
             }
             return self.end(ended);
@@ -566,7 +577,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
         if self.deadline.is_none() {
             self.deadline = Some(self.deadline_of_rest(ended.at));
         }
-        self.last_asked = (Asked::Rest, Signal::TERM);
+        self.ask(Asked::Rest, Signal::TERM);
         self.steps.terminate_rest(self.group_has_term);
     }
 
@@ -638,12 +649,15 @@ impl<'a, S: Steps> Supervisor<'a, S> {
         if let Some(shutdown) = &mut self.shutdown {
             shutdown.steps_taken = shutdown.steps_taken.saturating_add(1);
         }
-        let to = self.asked();
+        let to = match self.phase {
+            Phase::Running { .. } | Phase::Paused => Asked::from(self.options.target),
+            Phase::WaitingForRest(_) => Asked::Rest,
+        };
         if to != Asked::Rest {
             self.sent = self.sent.with(signal);
             self.group_has_term |= to == Asked::Group && signal == Signal::TERM;
         }
-        self.last_asked = (to, signal);
+        self.ask(to, signal);
         self.steps.escalate(to, signal, began);
     }
 
@@ -702,7 +716,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
             interrupt: ended.interrupt,
             shutdown_began: self.shutdown.map(|shutdown| shutdown.began),
             exited_well: ended.exited_well,
-            group_has_signal: self.options.target == Target::Group,
+            group_was_asked: self.group_was_asked,
             all_killed: self.killing.is_some(),
         });
     }
