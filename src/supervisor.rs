@@ -186,6 +186,19 @@ struct Ended {
     at: Instant,
 }
 
+impl Ended {
+    /// No main child has told its status: a pause, or one that cannot be killed.
+    const fn without_main_child(status: u8, at: Instant) -> Self {
+        Self {
+            status,
+            death: None,
+            exited_well: false,
+            interrupt: Interrupt::None,
+            at,
+        }
+    }
+}
+
 /// The first stop signal while it is held back, and what came with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Held {
@@ -415,13 +428,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
                 self.ask(asked, received.signal);
             }
             Phase::Paused => {
-                self.main_part_ended(Ended {
-                    status: 0,
-                    death: None,
-                    exited_well: false,
-                    interrupt: Interrupt::None,
-                    at: now,
-                });
+                self.main_part_ended(Ended::without_main_child(0, now));
             }
             Phase::WaitingForRest(_) => {}
         }
@@ -664,8 +671,15 @@ impl<'a, S: Steps> Supervisor<'a, S> {
     /// The deadline has passed (contract 6.3): the main child first, then the rest, then words.
     fn kill(&mut self, now: Instant) {
         let (asked, signal) = self.last_asked;
-        if let Phase::Running { main_child } = self.phase {
-            self.steps.kill_main_child(main_child, asked, signal);
+        match self.phase {
+            Phase::Running { main_child } => {
+                self.steps.kill_main_child(main_child, asked, signal);
+            }
+            // Its stop signal is still held back, where the clock has leapt over the end of the delay.
+            Phase::Paused => {
+                self.phase = Phase::WaitingForRest(Ended::without_main_child(0, now));
+            }
+            Phase::WaitingForRest(_) => {}
         }
         self.steps.kill_rest(asked, signal);
         self.killing = Some(Killing {
@@ -687,13 +701,9 @@ impl<'a, S: Steps> Supervisor<'a, S> {
             self.steps.give_up(killing.since);
             let ended = match self.phase {
                 Phase::WaitingForRest(ended) => ended,
-                Phase::Running { .. } | Phase::Paused => Ended {
-                    status: self.remap(GAVE_UP),
-                    death: None,
-                    exited_well: false,
-                    interrupt: Interrupt::None,
-                    at: now,
-                },
+                Phase::Running { .. } | Phase::Paused => {
+                    Ended::without_main_child(self.remap(GAVE_UP), now)
+                }
             };
             self.end(ended);
         } else if now >= killing.again_at {
