@@ -240,6 +240,13 @@ struct Shutdown {
     steps_taken: usize,
 }
 
+/// When SIGKILL goes out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Deadline {
+    at: Instant,
+    since: Since,
+}
+
 /// SIGKILL goes out, again and again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Killing {
@@ -256,8 +263,8 @@ pub struct Supervisor<'a, S> {
     role: Role,
     phase: Phase,
     shutdown: Option<Shutdown>,
-    /// When SIGKILL goes out. Once set it never moves.
-    deadline: Option<Instant>,
+    /// Once set it never moves.
+    deadline: Option<Deadline>,
     killing: Option<Killing>,
     /// The signals that the init has sent to the main child on somebody's account, keys at the terminal apart.
     sent: SignalSet,
@@ -299,7 +306,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
         }
         let shutdown = self.shutdown.as_ref();
         let times = [
-            self.deadline,
+            self.deadline.map(|deadline| deadline.at),
             shutdown
                 .and_then(|shutdown| shutdown.held)
                 .map(|held| held.until),
@@ -362,7 +369,10 @@ impl<'a, S: Steps> Supervisor<'a, S> {
         let now = self.steps.now();
         let Some(shutdown) = &mut self.shutdown else {
             let delay = self.options.stop_delay;
-            self.deadline = self.options.grace_period.map(|grace| now.after(grace));
+            self.deadline = self.options.grace_period.map(|grace| Deadline {
+                at: now.after(grace),
+                since: Since::ShutdownBegan(now),
+            });
             self.shutdown = Some(Shutdown {
                 began: now,
                 held: delay.map(|delay| Held {
@@ -588,18 +598,22 @@ impl<'a, S: Steps> Supervisor<'a, S> {
         self.steps.terminate_rest(self.group_has_term);
     }
 
-    /// How long the rest may take (contract 6.4).
-    fn deadline_of_rest(&self, now: Instant) -> Instant {
-        if let Some(grace) = self.options.grace_period {
+    /// How long the rest may take after an end at this time (contract 6.4).
+    fn deadline_of_rest(&self, ended: Instant) -> Deadline {
+        let since = match self.shutdown {
+            Some(shutdown) => Since::ShutdownBegan(shutdown.began),
+            None => Since::MainChildEnded(ended),
+        };
+        let forwarded = self.shutdown.and_then(|shutdown| shutdown.forwarded);
+        let at = match (self.options.grace_period, forwarded) {
             // No stop signal has come, or it would have set the deadline.
-            return now.after(grace);
-        }
-        match self.shutdown.and_then(|shutdown| shutdown.forwarded) {
-            Some(forwarded) if now.since(forwarded) <= PATIENT_PLATFORM => {
+            (Some(grace), _) => ended.after(grace),
+            (None, Some(forwarded)) if ended.since(forwarded) <= PATIENT_PLATFORM => {
                 forwarded.after(REST_GRACE)
             }
-            Some(_) | None => now.after(REST_GRACE),
-        }
+            (None, _) => ended.after(REST_GRACE),
+        };
+        Deadline { at, since }
     }
 
     /// While the rest is waited for: nobody is left beside the init.
@@ -616,8 +630,10 @@ impl<'a, S: Steps> Supervisor<'a, S> {
         if let Some(killing) = self.killing {
             return self.keep_killing(killing, now);
         }
-        if self.deadline.is_some_and(|deadline| deadline <= now) {
-            return self.kill(now);
+        if let Some(Deadline { at, since }) = self.deadline
+            && at <= now
+        {
+            return self.kill(now, since);
         }
         let Some(Shutdown {
             began,
@@ -669,7 +685,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
     }
 
     /// The deadline has passed (contract 6.3): the main child first, then the rest, then words.
-    fn kill(&mut self, now: Instant) {
+    fn kill(&mut self, now: Instant, since: Since) {
         let (asked, signal) = self.last_asked;
         match self.phase {
             Phase::Running { main_child } => {
@@ -686,12 +702,6 @@ impl<'a, S: Steps> Supervisor<'a, S> {
             since: now,
             again_at: self.steps.now().after(KILL_AGAIN),
         });
-        let since = match (self.shutdown, self.phase) {
-            (Some(shutdown), _) => Since::ShutdownBegan(shutdown.began),
-            (None, Phase::WaitingForRest(ended)) => Since::MainChildEnded(ended.at),
-            // Without a shutdown, only the wait for the rest has a deadline.
-            (None, Phase::Running { .. } | Phase::Paused) => Since::MainChildEnded(now),
-        };
         self.steps.report_killed(signal, since);
     }
 
