@@ -741,3 +741,6 @@ impl<'a, S: Steps> Supervisor<'a, S> {
         });
     }
 }
+
+#[cfg(test)]
+mod exploration;
