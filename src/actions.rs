@@ -221,7 +221,7 @@ impl<'a> Actions<'a> {
         if !shutdown_began && !may_be_daemon && !self.log.shows(Level::Info) {
             return;
         }
-        let Ok(left) = self.survivors.left_behind(ending.group_has_signal) else {
+        let Ok(left) = self.survivors.left_behind(ending.group_was_asked) else {
             return;
         };
         if left.count == 0 {

@@ -295,7 +295,7 @@ impl Survivors {
     ///
     /// # Errors
     /// They could not be looked at.
-    pub fn left_behind(&self, group_got_signal: bool) -> sys::Result<List> {
+    pub fn left_behind(&self, group_was_asked: bool) -> sys::Result<List> {
         let mut list = List::new();
         let mut from_outside = [None; LISTED];
         let mut places = from_outside.len();
@@ -311,7 +311,7 @@ impl Survivors {
                     if let Some(place) = from_outside.get_mut(places) {
                         *place = Some(pid);
                     }
-                } else if stat.is_alive() && !(group_got_signal && stat.group == self.main_child) {
+                } else if stat.is_alive() && !(group_was_asked && stat.group == self.main_child) {
                     list.add(seen(&stat, Disposition::NeverGot));
                 }
             }
