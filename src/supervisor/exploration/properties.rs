@@ -34,6 +34,10 @@ fn each_received_signal_is_forwarded_once_or_dropped_once() {
             })
         },
     );
+    whenever(
+        |moment| moment.is_death() && moment.before.held != SignalSet::EMPTY,
+        |moment| moment.after.held == SignalSet::EMPTY,
+    );
 }
 
 /// Contract 3.2, 3.4, 6.2: what is forwarded is what was received, its value with it, but for all but the first of those that
