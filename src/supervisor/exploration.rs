@@ -20,9 +20,10 @@ use Role::{Pid1, Wrapper};
 
 /// Command lines, and the roles that they are explored in.
 #[rustfmt::skip]
-const COMMAND_LINES: [(&str, &[Role]); 18] = [
+const COMMAND_LINES: [(&str, &[Role]); 19] = [
     ("pidling", &[Pid1, Wrapper]),
     ("pidling -t 2s", &[Pid1, Wrapper]),
+    ("pidling -t 20s", &[Pid1]),
     ("pidling -t 2s --stop-delay 300ms", &[Pid1, Wrapper]),
     ("pidling --stop-delay 300ms", &[Pid1]),
     ("pidling -t 2s --escalate 500ms:INT --escalate 1500ms:QUIT", &[Pid1, Wrapper]),
