@@ -196,7 +196,7 @@ impl Steps for Recorder {
         assert_eq!(pid.number(), ORPHAN);
         self.record(Step::Reaped { explain });
     }
-    fn child_ended(&mut self, pid: Pid, _: WaitStatus) -> bool {
+    fn main_child_ended(&mut self, pid: Pid, _: WaitStatus) -> bool {
         assert_eq!(pid.number(), MAIN_CHILD);
         self.record(Step::ChildEnded);
         self.was_command
