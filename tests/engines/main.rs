@@ -23,6 +23,8 @@ mod graceful;
 mod peers;
 /// What users of podman do.
 mod podman;
+/// The quick start of README.
+mod quick_start;
 /// Under seccomp filters.
 mod seccomp;
 /// Real servers, from start to clean stop.
