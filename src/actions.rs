@@ -221,7 +221,7 @@ impl<'a> Actions<'a> {
         if !shutdown_began && !may_be_daemon && !self.log.shows(Level::Info) {
             return;
         }
-        let Ok(left) = self.survivors.left_behind(ending.group_has_signal) else {
+        let Ok(left) = self.survivors.left_behind(ending.group_was_asked) else {
             return;
         };
         if left.count == 0 {
@@ -426,13 +426,15 @@ impl Steps for Actions<'_> {
     }
 
     fn terminate_rest(&mut self, spare_group: bool) {
-        match self.survivors.terminate(spare_group) {
-            Ok(processes) => self.log.say(&Event::RestSignalled {
+        let terminated = self.survivors.terminate(spare_group);
+        if let Ok(processes) = terminated.sent {
+            self.log.say(&Event::RestSignalled {
                 signal: Signal::TERM,
                 processes,
-            }),
-            Err(error) => self.log.ignored("read", Err(error)),
+            });
         }
+        self.log.ignored("read", terminated.looked);
+        self.log.ignored("kill", terminated.sent.map(|_| ()));
     }
 
     fn kill_main_child(&mut self, main_child: Pid, asked: Asked, signal: Signal) {

@@ -64,14 +64,14 @@ pub fn run(arguments: StringList<'_>, environment: StringList<'_>) -> u8 {
     // With SIGCHLD ignored, the kernel would reap behind the init's back (contract 1.5).
     let sigchld = signal::set_disposition(Signal::CHLD, Disposition::Default);
 
-    let (job, terminal) = Job::before_start(options.isolation, role);
-    let main_child = match index {
+    let (main_child, job) = match index {
         None => {
             forget_origin();
             log.say(&Event::Paused);
-            None
+            (None, Job::without_main_child(role))
         }
         Some(index) => {
+            let (job, terminal) = Job::before_start(options.isolation, role);
             let word = arguments.get(index).map_or(&b""[..], ZStr::bytes);
             let command = Command::new(word, &environment);
             let report = StartReport::new();
@@ -85,23 +85,22 @@ pub fn run(arguments: StringList<'_>, environment: StringList<'_>) -> u8 {
                 index,
                 report: &report,
             };
-            match plan.start(arguments, environment) {
-                Ok(pid) => {
-                    log.say(&Event::Started { command: word, pid });
-                    Some(MainChild {
-                        pid,
-                        command,
-                        report,
-                    })
-                }
+            let pid = match plan.start(arguments, environment) {
+                Ok(pid) => pid,
                 Err(error) => {
                     command.explain_failed_fork(error, &mut log);
                     return remap(CANNOT_START, &options);
                 }
-            }
+            };
+            log.say(&Event::Started { command: word, pid });
+            let main_child = MainChild {
+                pid,
+                command,
+                report,
+            };
+            (Some(main_child), job)
         }
     };
-    drop(terminal);
 
     // ---- The line of no return: from here, nothing but a step of the supervisor ends the init. ----
     let pid = main_child.as_ref().map(|main_child| main_child.pid);

@@ -109,6 +109,15 @@ pub struct LastSignal {
     pub signal: Signal,
 }
 
+/// What became of the request to end.
+#[derive(Clone, Copy, Debug)]
+pub struct Terminated {
+    /// How many processes got it, where they were counted; ESRCH where there is nobody.
+    pub sent: sys::Result<Option<u32>>,
+    /// Why they could not be looked at, if so.
+    pub looked: sys::Result<()>,
+}
+
 /// The processes beside the init.
 #[derive(Debug)]
 pub struct Survivors {
@@ -208,19 +217,18 @@ impl Survivors {
     }
 
     /// Asks the rest to end (contract 6.4): SIGTERM, but to the main child's group only where that has had none; then
-    /// SIGCONT, and SIGHUP to those who lead a session with a terminal. Returns how many processes there are, where
-    /// they were counted.
-    ///
-    /// # Errors
-    /// They could not be looked at. Then everybody whom one call reaches got both signals.
-    pub fn terminate(&mut self, spare_group: bool) -> sys::Result<Option<u32>> {
+    /// SIGCONT, and SIGHUP to those who lead a session with a terminal. Where they cannot be looked at, everybody whom
+    /// one call reaches gets the first two.
+    pub fn terminate(&mut self, spare_group: bool) -> Terminated {
         let at_once = self.role == Role::Pid1 && !spare_group;
-        if at_once {
-            self.terminate_unseen();
-        }
+        let mut sent = if at_once {
+            self.terminate_unseen()
+        } else {
+            Ok(())
+        };
         let group = self.group;
         let mut count = 0_u32;
-        let walked = self.for_each_of_rest(&mut |process, stat| {
+        let looked = self.for_each_of_rest(&mut |process, stat| {
             if !at_once {
                 let is_asked = !(spare_group && stat.group == group);
                 if is_asked && process.signal(Signal::TERM).is_ok() {
@@ -232,20 +240,28 @@ impl Survivors {
                 let _ = process.signal(Signal::HUP);
             }
         });
-        if walked.is_err() && !at_once {
-            self.terminate_unseen();
+        if looked.is_err() && !at_once {
+            sent = self.terminate_unseen();
         }
-        walked.map(|()| (!at_once).then_some(count))
+        let is_counted = looked.is_ok() && !at_once;
+        Terminated {
+            sent: sent.map(|()| is_counted.then_some(count)),
+            looked,
+        }
     }
 
     /// Sends SIGTERM and SIGCONT without looking at anybody.
-    fn terminate_unseen(&mut self) {
-        for signal in [Signal::TERM, Signal::CONT] {
-            let _ = match self.role {
-                Role::Pid1 => kill(Recipient::Everyone, Some(signal)),
-                Role::Wrapper => self.signal_group(Some(signal)),
-            };
-        }
+    ///
+    /// # Errors
+    /// ESRCH where there is nobody; EPERM where nobody may be signalled.
+    fn terminate_unseen(&mut self) -> sys::Result<()> {
+        let mut send = |signal| match self.role {
+            Role::Pid1 => kill(Recipient::Everyone, Some(signal)),
+            Role::Wrapper => self.signal_group(Some(signal)),
+        };
+        let sent = send(Signal::TERM);
+        let _ = send(Signal::CONT);
+        sent
     }
 
     /// Sends a signal of the ladder to the rest (contract 6.8).
@@ -279,7 +295,7 @@ impl Survivors {
     ///
     /// # Errors
     /// They could not be looked at.
-    pub fn left_behind(&self, group_got_signal: bool) -> sys::Result<List> {
+    pub fn left_behind(&self, group_was_asked: bool) -> sys::Result<List> {
         let mut list = List::new();
         let mut from_outside = [None; LISTED];
         let mut places = from_outside.len();
@@ -295,7 +311,7 @@ impl Survivors {
                     if let Some(place) = from_outside.get_mut(places) {
                         *place = Some(pid);
                     }
-                } else if stat.is_alive() && !(group_got_signal && stat.group == self.main_child) {
+                } else if stat.is_alive() && !(group_was_asked && stat.group == self.main_child) {
                     list.add(seen(&stat, Disposition::NeverGot));
                 }
             }

@@ -71,6 +71,15 @@ impl ChildTerminal {
 }
 
 impl Job {
+    /// Without a main child there is nobody to give the terminal to (contract 9).
+    #[must_use]
+    pub const fn without_main_child(role: Role) -> Self {
+        Self {
+            role,
+            hand_over: HandOver::None,
+        }
+    }
+
     /// Before the fork: decides whether the main child's group gets the foreground (contract 2.2), or releases the
     /// terminal for a session of its own (contract 2.1).
     #[must_use]

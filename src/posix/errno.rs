@@ -56,6 +56,17 @@ const KNOWN: &[(Errno, &str)] = &[
         Errno::ENOTCONN,
         "ENOTCONN (transport endpoint is not connected)",
     ),
+    (Errno::EREMOTEIO, "EREMOTEIO (remote I/O error)"),
+    (Errno::EKEYREVOKED, "EKEYREVOKED (key has been revoked)"),
+    (
+        Errno::EKEYREJECTED,
+        "EKEYREJECTED (key was rejected by service)",
+    ),
+    (
+        Errno::ECONNABORTED,
+        "ECONNABORTED (software caused connection abort)",
+    ),
+    (Errno::ENOMEDIUM, "ENOMEDIUM (no medium found)"),
 ];
 
 impl Errno {
@@ -137,6 +148,16 @@ impl Errno {
     pub const EHOSTDOWN: Self = Self::known(libc::EHOSTDOWN);
     /// Transport endpoint is not connected.
     pub const ENOTCONN: Self = Self::known(libc::ENOTCONN);
+    /// Remote I/O error.
+    pub const EREMOTEIO: Self = Self::known(libc::EREMOTEIO);
+    /// Key has been revoked.
+    pub const EKEYREVOKED: Self = Self::known(libc::EKEYREVOKED);
+    /// Key was rejected by service.
+    pub const EKEYREJECTED: Self = Self::known(libc::EKEYREJECTED);
+    /// Software caused connection abort.
+    pub const ECONNABORTED: Self = Self::known(libc::ECONNABORTED);
+    /// No medium found.
+    pub const ENOMEDIUM: Self = Self::known(libc::ENOMEDIUM);
 
     /// Takes a number; `None` unless it is between 1 and 4095, the kernel's `MAX_ERRNO` (`include/linux/err.h`).
     #[must_use]

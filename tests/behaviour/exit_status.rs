@@ -14,6 +14,26 @@ const HARMLESS: [i32; 8] = [
     libc::SIGWINCH,
 ];
 
+/// What is said of a death by a signal: a warning of SIGKILL, and of one that tells of a crash (contract 7.1, 7.3).
+#[track_caller]
+fn expect_words_about(output: &Output, signal: i32) {
+    let expected: &[&str] = match signal {
+        libc::SIGKILL => &["sigkill_explained"],
+        libc::SIGSEGV
+        | libc::SIGABRT
+        | libc::SIGBUS
+        | libc::SIGILL
+        | libc::SIGFPE
+        | libc::SIGTRAP
+        | libc::SIGSYS
+        | libc::SIGXCPU
+        | libc::SIGXFSZ => &["main_child_crashed"],
+        _ => &[],
+    };
+    assert_eq!(output.event_names(), expected, "{output}");
+    assert_eq!(output.stderr().lines().count(), expected.len(), "{output}");
+}
+
 fn exit(init: Init, status: i32) -> Output {
     init.args(["--", "sh", "-c", &format!("exit {status}")])
         .run()
@@ -42,12 +62,13 @@ fn a_deadly_signal_becomes_128_and_its_number() {
         return;
     }
     for signal in (1..=64).filter(|signal| !HARMLESS.contains(signal)) {
-        let output = Init::new().probe(["kill-self", &signal.to_string()]).run();
+        let output = Init::new()
+            .json()
+            .probe(["kill-self", &signal.to_string()])
+            .run();
         output.expect_status(128 + signal);
         output.expect_stdout("");
-        if signal != libc::SIGKILL {
-            output.expect_stderr("");
-        }
+        expect_words_about(&output, signal);
     }
 }
 
@@ -61,14 +82,13 @@ fn a_deadly_signal_becomes_128_and_its_number_under_pid_1() {
     }
     for signal in (1..=64).filter(|signal| !HARMLESS.contains(signal)) {
         let output = Init::new()
+            .json()
             .as_pid_1()
             .probe(["kill-self", &signal.to_string()])
             .run();
         output.expect_status(128 + signal);
         output.expect_stdout("");
-        if signal != libc::SIGKILL {
-            output.expect_stderr("");
-        }
+        expect_words_about(&output, signal);
     }
 }
 
@@ -89,20 +109,19 @@ fn a_harmless_signal_ends_nothing() {
 fn a_sigkill_from_outside_is_explained_in_one_line() {
     for (options, is_shown) in [(&[][..], true), (&["-q"], false), (&["-w"], true)] {
         let output = Init::new()
+            .json()
             .args(options)
             .args(["--", "sh", "-c", "echo $$; kill -KILL $$"])
             .run();
         output.expect_status(137);
         let stdout = output.stdout();
-        let start = format!(
-            "pidling: warning: main child {} was killed with SIGKILL ",
-            stdout.trim()
-        );
-        let stderr = output.stderr();
-        let lines: Vec<&str> = stderr.lines().collect();
-        assert_eq!(lines.len(), usize::from(is_shown), "{output}");
+        let pid: i32 = stdout.trim().parse().unwrap();
+        let events = output.events();
+        assert_eq!(events.len(), usize::from(is_shown), "{output}");
         assert!(
-            lines.iter().all(|line| line.starts_with(&start)),
+            events
+                .iter()
+                .all(|one| one["event"] == "sigkill_explained" && one["pid"] == pid),
             "{output}"
         );
     }

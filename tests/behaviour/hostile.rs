@@ -130,10 +130,11 @@ fn a_root_with_nothing_but_two_files_is_enough() {
                 .wait()
                 .expect(143, "", "");
         }
-        init(as_pid_1).args(["--", "/nothing"]).run().expect(
+        let output = init(as_pid_1).json().args(["--", "/nothing"]).run();
+        output.expect_stdout("");
+        output.expect_events(
             127,
-            "",
-            "pidling: error: cannot execute /nothing: ENOENT (no such file or directory)\n",
+            &["exec_failed command=/nothing error=ENOENT reason=errno"],
         );
         init(as_pid_1)
             .args(["--", "/busybox", "sh", "-c", "kill -KILL $$"])
@@ -216,18 +217,20 @@ fn a_process_limit_that_allows_no_child_is_125() {
         return;
     }
     let cell = Cell::new();
-    Init::new()
+    let output = Init::new()
+        .json()
         .binary(cell.pidling())
         .directory("/")
         // A user of its own, of whom there are no other processes.
         .launch(["--limit", "nproc=1", "--user", "54321"])
         .args(["--", "true"])
-        .run()
-        .expect(
-            125,
-            "",
-            "pidling: error: cannot create a process for true: EAGAIN (resource temporarily unavailable)\n",
-        );
+        .run();
+    output.expect_stdout("");
+    // Contract 2.7: a process limit that is reached.
+    output.expect_events(
+        125,
+        &["start_failed command=true error=EAGAIN limit=RLIMIT_NPROC limit_value=1 step=process"],
+    );
 }
 
 #[test]
@@ -305,32 +308,29 @@ fn a_main_child_of_another_user_is_still_supervised() {
             .args(["report", "--user", "0", "--status", "3"])
             .spawn()
     };
-    let mut running = report(Init::new().binary(cell.pidling()).arg("-vv"));
+    let mut running = report(Init::new().json().binary(cell.pidling()).arg("-vv"));
     let ready = running.wait_line("ready ");
     let child = ready.strip_prefix("ready ").unwrap();
     for signal in [libc::SIGTERM, libc::SIGUSR1, 40] {
         running.signal(signal);
-        let _ = running
-            .wait_stderr_line("pidling: kill failed harmlessly: EPERM (operation not permitted)");
+        assert_eq!(running.wait_event("error_ignored")["error"], "EPERM");
     }
     running.send_line("quit");
     let output = running.wait();
-    let refused = "pidling: kill failed harmlessly: EPERM (operation not permitted)\n";
-    let stderr = output.stderr();
-    let lines = stderr.split_inclusive('\n');
-    let without_time: String = lines
-        .filter(|line| !line.starts_with("pidling: shutdown took "))
-        .collect();
-    let expected = format!(
-        "pidling: started {} as process {child}\n\
-         pidling: shutdown began with SIGTERM\n\
-         {refused}{refused}{refused}\
-         pidling: main child {child} exited with status 3\n\
-         pidling: exiting with status 3\n",
-        setuid.display()
+    let refused = "error_ignored call=kill error=EPERM";
+    output.expect_events(
+        3,
+        &[
+            &format!("started command={} pid={child}", setuid.display()),
+            "shutdown_began signal=SIGTERM",
+            refused,
+            refused,
+            refused,
+            &format!("main_child_ended pid={child} status=3"),
+            "shutdown_took",
+            "exit status=3",
+        ],
     );
-    output.expect_status(3);
-    assert_eq!(without_time, expected, "{output}");
     if let Some(tini) = peer("tini") {
         let mut running = report(Init::new().binary(tini));
         let _ = running.wait_line("ready ");

@@ -12,6 +12,7 @@ use nix::unistd::Pid;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 const TERM: i32 = libc::SIGTERM;
 
@@ -84,7 +85,6 @@ fn nothing_of_a_job_outlives_the_wrapper() {
             &format!("main_child_ended pid={child} status=7"),
             // The shell above leaf and branch is one more.
             "rest_signalled processes=6 signal=SIGTERM",
-            "shutdown_took",
             "exit status=7",
         ],
     );
@@ -126,15 +126,16 @@ fn a_stop_signal_ends_the_job_and_all_it_started() {
     wait_for(&running, &["daemon ready", "main ready"]);
     let pids = ready_pids(&running);
     running.signal(TERM);
-    let _ = running.wait_line("daemon got SIGTERM");
+    let _ = running.wait_line("daemon got SIGCONT");
     assert!(running.is_running());
     running.close_stdin();
     assert_eq!(running.wait_status().code(), Some(4));
     assert!(pids.iter().all(|pid| ProcStatus::of(*pid).is_none()));
     let output = running.wait();
     output.expect_stderr("");
-    assert_eq!(output.stdout().matches("daemon got").count(), 1, "{output}");
-    assert!(output.stdout().ends_with("daemon done\n"), "{output}");
+    let end = "daemon got SIGTERM\ndaemon got SIGCONT\ndaemon done\n";
+    assert!(output.stdout().ends_with(end), "{output}");
+    assert_eq!(output.stdout().matches("daemon got").count(), 2, "{output}");
 }
 
 /// With `-g` the members of the group have had their SIGTERM.
@@ -246,16 +247,20 @@ fn a_foreign_proc_is_not_believed() {
     if !require_namespaces() || !require_root() {
         return;
     }
-    for setup in ["umount -l /proc", "mount -t tmpfs none /proc"] {
+    for (setup, error) in [
+        ("umount -l /proc", "ESRCH"),
+        ("mount -t tmpfs none /proc", "ENODEV"),
+    ] {
         let output =
             run_beside_a_sibling(Init::new().as_pid_1(), setup, &["-a", "--log-format=json"]);
-        output.expect_events(0, &["survivors_unknown error=ESRCH", "killed"]);
+        let unknown = format!("survivors_unknown error={error}");
+        output.expect_events(0, &[&unknown, "killed"]);
     }
 }
 
 /// A directory with copies of the programs for a user who may not look into the build's, removed in the
 /// end.
-pub(crate) struct Copies(PathBuf);
+pub(crate) struct Copies(pub(crate) PathBuf);
 
 impl Copies {
     pub(crate) fn new(name: &str) -> Self {
@@ -324,12 +329,13 @@ fn leave_a_process_of_root(as_pid_1: bool) {
             &format!("survivor disposition=ignores name=root pid={pid} signal=SIGTERM state=S"),
             "killed",
             "unkillable",
-            "shutdown_took",
             "exit status=3",
         ],
     );
-    let took = output.seconds("shutdown_took");
-    assert!((5.5..20.0).contains(&took), "{output}");
+    let killed = output.seconds("killed");
+    assert!((0.5..10.0).contains(&killed), "{output}");
+    let waited = output.seconds("unkillable");
+    assert!((5.0..15.0).contains(&waited), "{output}");
 }
 
 #[test]
@@ -384,12 +390,11 @@ fn an_empty_rest_costs_nothing() {
             &format!("started command=sh pid={child}"),
             &format!("main_child_ended pid={child} status=9"),
             "rest_signalled processes=0 signal=SIGTERM",
-            "shutdown_took",
             "exit status=9",
         ],
     );
-    let took = output.seconds("shutdown_took");
-    assert!(took < 5.0, "{output}");
+    // It has nine seconds.
+    assert!(output.elapsed < Duration::from_secs(8), "{output}");
 }
 
 /// Wrappers in wrappers: the outer one ends what the inner one left.

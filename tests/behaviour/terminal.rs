@@ -296,7 +296,8 @@ fn a_stopped_terminal_never_delays_the_init() {
         return;
     }
     let mut session = sh("exec \"$INIT\" -vv sleep 1000");
-    session.expect("pidling: started sleep as process ");
+    session.expect("pidling: started ");
+    let _ = session.process("sleep");
     session.press(STOP_OUTPUT);
     let (init, sleep) = (session.leader(), session.process("sleep"));
     stop_terminal(&mut session, init);
@@ -348,9 +349,9 @@ fn a_stopped_terminal_delays_an_init_whose_log_waits() {
     assert!(!ProcStatus::is_alive(sleep));
 }
 
-/// Contract 2.2: the controlling terminal is found through /dev/tty, whatever standard input is.
+/// Contract 2.2: with a redirection the terminal is not the app's alone, which keys reach through the init (3.2).
 #[test]
-fn the_terminal_is_found_without_standard_input() {
+fn an_app_that_is_redirected_does_not_have_the_terminal() {
     if emulator_lacks(Limit::Terminals) {
         return;
     }
@@ -359,8 +360,41 @@ fn the_terminal_is_found_without_standard_input() {
         let place = session.expect_after("ready ", "\n");
         let app = session.process("probe");
         let leader = session.leader();
-        assert_eq!(place, format!("{app} {app} {leader} {app}"));
-        expect_one_interrupt(&mut session, leader, "kernel");
+        assert_eq!(place, format!("{app} {app} {leader} {leader}"));
+        expect_one_interrupt(&mut session, leader, "process");
+    }
+    let line = "\"$INIT\" sh -c '\"$PROBE\" terminal; :' 2>/dev/null | { read -r place; echo \"$place\"; }; :";
+    let mut session = sh(line);
+    let place = session.expect_after("ready ", "\n");
+    assert!(
+        place.ends_with(&format!(" {0} {0}", session.leader())),
+        "{place}"
+    );
+}
+
+/// Contract 2.2 and 5.4: who asks for the terminal gets it, and the init takes it back.
+#[test]
+fn an_app_that_asks_for_the_terminal_gets_it() {
+    if emulator_lacks(Limit::Terminals) {
+        return;
+    }
+    for ask in [
+        "read -r line </dev/tty; echo \"app: $line\"",
+        "stty -echo </dev/tty; read -r line </dev/tty; echo \"app: $line\"",
+    ] {
+        let line =
+            format!("\"$INIT\" sh -c '{ask}' </dev/null; read -r line; echo \"script: $line\"");
+        let mut session = sh(&line);
+        let init = session.process("pidling");
+        session.eventually("the app has the terminal", |session| {
+            let foreground = session.foreground();
+            foreground != session.leader() && parent(foreground) == init
+        });
+        session.line("hello");
+        session.expect("app: hello\n");
+        session.expect_foreground(session.leader());
+        session.line("again");
+        session.expect("script: again\n");
     }
 }
 
@@ -382,6 +416,79 @@ fn the_terminal_is_found_without_dev_tty() {
     assert_eq!(place, format!("{app} {app} 0 {app}"));
     session.line("exit 9");
     assert_eq!(session.wait(), 9);
+}
+
+/// Contract 2.2: a read of no bytes, which tells whose the foreground is where no group has a number, waits for
+/// another reader unless the terminal was opened anew. Where it cannot be, it counts as somebody else's.
+#[test]
+fn a_reader_beside_an_init_without_dev_tty_does_not_hold_it_back() {
+    if emulator_lacks(Limit::Terminals) {
+        return;
+    }
+    if !require_namespaces() {
+        return;
+    }
+    for (hide, has_terminal) in [("/dev", true), ("/dev /proc", false)] {
+        let line = format!(
+            "exec 3<&0; cat <&3 & until grep -q wait_woken /proc/$!/wchan; do :; done; \
+             for place in {hide}; do mount -t tmpfs none $place || exit; done; exec \"$INIT\" \"$PROBE\" terminal"
+        );
+        let words = namespace().map(str::to_owned);
+        let words = words.chain(["sh".to_owned(), "-c".to_owned(), line]);
+        let mut session = with_paths(Start::leader(words)).start();
+        let place = session.expect_after("ready ", "\n");
+        let app = session.process("probe");
+        let has = session.foreground() == app;
+        let app = *status(app).namespace_pids().last().expect("an id");
+        let foreground = if has_terminal { app } else { 0 };
+        assert_eq!(place, format!("{app} {app} 0 {foreground}"));
+        assert_eq!(has, has_terminal);
+    }
+}
+
+/// Contract 5.2: without a terminal a wrapper leaves a stopped app alone, and who called it runs on.
+#[test]
+fn a_wrapper_without_a_terminal_stops_nobody() {
+    if !require_namespaces() {
+        return;
+    }
+    for signal in ["TSTP", "TTIN", "TTOU", "STOP"] {
+        for init in ["", pidling_path()] {
+            let line = format!("timeout 0.5 {init} sh -c 'kill -{signal} $$; exit 7'; exit $?");
+            let words: Vec<&str> = namespace().collect();
+            let mut child = std::process::Command::new(words[0])
+                .args(&words[1..])
+                .args(["setsid", "sh", "-c", &line])
+                .stdin(std::process::Stdio::null())
+                .spawn()
+                .expect("unshare can be run");
+            let mut status = None;
+            let _ = harness::eventually(harness::LIMIT, || {
+                status = child.try_wait().expect("wait");
+                status.is_some()
+            });
+            // All of the namespace dies with it.
+            let _ = child.kill();
+            let _ = child.wait().expect("wait");
+            let status = status.map(|status| status.code());
+            assert_eq!(status, Some(Some(124)), "SIG{signal} with {init:?}");
+        }
+    }
+}
+
+/// Contract 5.2: without a terminal PID 1 resumes an app that stopped as terminals stop, and no other.
+#[test]
+fn pid_1_without_a_terminal_resumes_an_app_that_stopped_itself() {
+    if !require_namespaces() {
+        return;
+    }
+    for signal in ["TSTP", "TTIN", "TTOU"] {
+        let line = format!("kill -{signal} $$; exit 7");
+        let words = namespace().chain(["setsid", pidling_path(), "sh", "-c"]);
+        let words = words.map(str::to_owned).chain([line]);
+        let mut session = with_paths(Start::plain(words)).start();
+        assert_eq!(session.wait(), 7, "SIG{signal}");
+    }
 }
 
 /// Contract 5.2 for an init in the init of a container.

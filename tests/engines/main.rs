@@ -19,6 +19,8 @@ mod docker;
 mod docker_stop;
 /// Servers that stop on a signal of their own, and ladders.
 mod graceful;
+/// Pipelines, scripts and asynchronous lists under job-control shells.
+mod job_control;
 /// Beside tini, dumb-init and catatonit.
 mod peers;
 /// What users of podman do.
