@@ -298,9 +298,9 @@ impl<'a, S: Steps> Supervisor<'a, S> {
         }
     }
 
-    /// When [`Self::woken`] wants to be called; `None` while nothing but a signal matters.
+    /// When [`Self::timer_expired`] wants to be called; `None` while nothing but a signal matters.
     #[must_use]
-    pub fn wake_at(&self) -> Option<Instant> {
+    pub fn next_timer(&self) -> Option<Instant> {
         if let Some(killing) = self.killing {
             return Some(killing.again_at.min(killing.since.after(GIVE_UP)));
         }
@@ -322,7 +322,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
         matches!(self.phase, Phase::Running { .. })
     }
 
-    /// Whether the init only waits for the rest, so that [`Self::alone`] is to be called.
+    /// Whether the init only waits for the rest, so that [`Self::nobody_left`] is to be called.
     #[must_use]
     pub const fn waits_for_rest(&self) -> bool {
         matches!(self.phase, Phase::WaitingForRest(_))
@@ -387,7 +387,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
             });
             self.steps.begin_shutdown(signal, delay);
             if delay.is_none() {
-                self.pass_on_stop(received, now);
+                self.forward_stop(received, now);
             }
             return;
         };
@@ -404,13 +404,13 @@ impl<'a, S: Steps> Supervisor<'a, S> {
             return;
         }
         self.release(now);
-        self.pass_on_stop(received, now);
+        self.forward_stop(received, now);
     }
 
     /// Forwards what is held back, if anything is.
     fn release(&mut self, now: Instant) {
         for received in self.take_held() {
-            self.pass_on_stop(&received, now);
+            self.forward_stop(&received, now);
         }
     }
 
@@ -422,7 +422,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
     }
 
     /// Hands a stop signal on: to the main child, or to a pause, which ends with it.
-    fn pass_on_stop(&mut self, received: &Received, now: Instant) {
+    fn forward_stop(&mut self, received: &Received, now: Instant) {
         if let Some(shutdown) = &mut self.shutdown
             && shutdown.forwarded.is_none()
         {
@@ -472,7 +472,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
     // ---- Children ----
 
     /// A child changed state: it is dead and was reaped, or it was stopped.
-    pub fn child_changed(&mut self, pid: Pid, status: WaitStatus) {
+    pub fn child_changed_state(&mut self, pid: Pid, status: WaitStatus) {
         let is_main_child =
             matches!(self.phase, Phase::Running { main_child } if main_child == pid);
         match (status.exit_status(), status) {
@@ -620,7 +620,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
     }
 
     /// While the rest is waited for: nobody is left beside the init.
-    pub fn alone(&mut self) {
+    pub fn nobody_left(&mut self) {
         if let Phase::WaitingForRest(ended) = self.phase {
             self.end(ended);
         }
@@ -628,8 +628,8 @@ impl<'a, S: Steps> Supervisor<'a, S> {
 
     // ---- Time ----
 
-    /// It is `now`, and the time that [`Self::wake_at`] gave may have come. The deadline is looked at first.
-    pub fn woken(&mut self, now: Instant) {
+    /// It is `now`, and the time that [`Self::next_timer`] gave may have come. The deadline is looked at first.
+    pub fn timer_expired(&mut self, now: Instant) {
         if let Some(killing) = self.killing {
             return self.keep_killing(killing, now);
         }
