@@ -187,7 +187,7 @@ impl<'a> EventLoop<'a> {
             self.reaps_left = self.reaps_left.saturating_sub(1);
             match process::wait(None) {
                 Ok(Waited::Changed(pid, status)) => {
-                    self.supervisor.child_changed_state(pid, status)
+                    self.supervisor.child_changed_state(pid, status);
                 }
                 Ok(Waited::NothingYet) => {
                     self.unreaped = false;
