@@ -219,16 +219,16 @@ fn filled_terminal(most: usize) -> (OwnedFd, OwnedFd, usize) {
     let flags = |flags| fcntl(&pty.slave, FcntlArg::F_SETFL(flags)).unwrap();
     let _ = flags(OFlag::O_NONBLOCK);
     let mut filler = File::from(pty.slave.try_clone().unwrap());
-    let takes = || {
+    let is_writable = || {
         let mut descriptors = [PollFd::new(pty.slave.as_fd(), PollFlags::POLLOUT)];
         poll(&mut descriptors, PollTimeout::ZERO).unwrap() == 1
     };
     let mut taken = 0;
     // The kernel passes on in the background what the other end has room for.
-    while taken < most && eventually(Duration::from_millis(300), takes) {
+    while taken < most && eventually(Duration::from_millis(300), is_writable) {
         taken += filler.write(&[b'.'; 64]).unwrap_or(0);
     }
-    assert!(most == usize::MAX || takes());
+    assert!(most == usize::MAX || is_writable());
     // It shares the open file with whoever inherits it.
     let _ = flags(OFlag::empty());
     (pty.master, pty.slave, taken)
