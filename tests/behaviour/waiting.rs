@@ -85,9 +85,8 @@ fn an_execve_that_hangs_makes_nobody_deaf() {
     }
 }
 
-/// A directory with a FIFO that nobody opens.
-const MAKE_FIFO: &str =
-    r#"directory=$(mktemp -d) && mount -t tmpfs none "$directory" && mkfifo "$directory/fifo""#;
+/// A FIFO that nobody opens, in a file system that goes with the mount namespace.
+const MAKE_FIFO: &str = "mount -t tmpfs none /mnt && mkfifo /mnt/fifo";
 
 /// Nothing but FIFOs where the init could look for processes.
 const PROC_OF_FIFOS: &str = r#"mount -t tmpfs none /proc && cd /proc && mkdir self $(seq 60) &&
@@ -98,7 +97,7 @@ fn a_fifo_in_the_place_of_a_file_of_proc_holds_nobody_up() {
     if !require_namespaces() || !require_root() {
         return;
     }
-    let over_own = format!(r#"{MAKE_FIFO} && mount --bind "$directory/fifo" /proc/$$/stat"#);
+    let over_own = format!("{MAKE_FIFO} && mount --bind /mnt/fifo /proc/$$/stat");
     let main = r#""$PROBE" app member ignore:TERM & exec "$PROBE" app main ignore:TERM"#;
     for setup in [&over_own, PROC_OF_FIFOS] {
         for place in BOTH {
@@ -116,7 +115,7 @@ fn a_fifo_in_the_place_of_a_cgroup_file_holds_nobody_up() {
     if !require_namespaces() || !require_root() {
         return;
     }
-    let own = format!(r#"{MAKE_FIFO} && mount --bind "$directory/fifo" /proc/$$/cgroup"#);
+    let own = format!("{MAKE_FIFO} && mount --bind /mnt/fifo /proc/$$/cgroup");
     // Whatever the version, and wherever the init is in its hierarchy.
     let counts = r"paths=$(cut -d : -f 3 /proc/self/cgroup | sort -u) &&
         mount -t tmpfs none /sys/fs/cgroup &&
