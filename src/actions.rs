@@ -22,7 +22,7 @@ use crate::terminal::{Job, Outcome};
 /// The log on standard error.
 pub type StandardErrorLog<'a> = Log<'a, StandardError>;
 
-/// All that the steps work with.
+/// Everything that the steps work with.
 pub struct Actions<'a> {
     /// What was asked for.
     pub options: &'a Options,
@@ -40,7 +40,7 @@ pub struct Actions<'a> {
     pub log: StandardErrorLog<'a>,
     /// The latest reading of the clock.
     pub latest: Instant,
-    /// The count of out-of-memory kills that was said last.
+    /// The count of out-of-memory kills that was last reported.
     pub oom_kills_said: u32,
 }
 
@@ -79,15 +79,15 @@ impl<'a> Actions<'a> {
         }
     }
 
-    /// The time after a wait until `at`, which is over: also where the clock cannot be read.
+    /// The time after a wait until `at`; `at` itself where the clock cannot be read.
     pub fn now_after_waiting_until(&mut self, at: Instant) -> Instant {
         let now = read_clock();
         self.latest = self.latest.max(now.unwrap_or(at));
         self.latest
     }
 
-    /// Whether nobody is left beside PID 1, or below a wrapper, which has no children. The first answer of a kernel
-    /// that fails is not believed.
+    /// Whether nobody is left beside PID 1, or below a wrapper. It was heard before that there are no children, and is
+    /// asked once more here: one failing call is not believed.
     pub fn is_alone(&mut self) -> bool {
         match self.role {
             Role::Pid1 => {
@@ -111,7 +111,7 @@ impl<'a> Actions<'a> {
     /// Returns whether the group got it.
     fn signal_target_group(&mut self, child: Pid, signal: Signal) -> bool {
         let sent = kill(Recipient::Group(child), Some(signal)).is_ok();
-        // Where the kernel does not tell the group, one signal too many is better than none.
+        // If the kernel does not tell the group, one signal too many is better than none.
         if sent && process::getpgid(child) != Ok(Some(child)) {
             self.kill(Recipient::Process(child), signal);
         }
@@ -123,12 +123,12 @@ impl<'a> Actions<'a> {
         let Some(main_child) = &self.main_child else {
             return false;
         };
-        // No page is touched for any other status.
+        // For any other status the page stays untouched.
         if !matches!(status, WaitStatus::Exited(0 | CANNOT_START..=NOT_FOUND)) {
             return false;
         }
         let Some(failure) = main_child.report.failure() else {
-            // The page is not touched where nobody wants to know.
+            // It stays untouched if nobody wants to know.
             if self.log.shows(Level::Info)
                 && let Some(candidate) = main_child.report.empty_file()
             {
@@ -221,7 +221,7 @@ impl<'a> Actions<'a> {
         if !shutdown_began && !may_be_daemon && !self.log.shows(Level::Info) {
             return;
         }
-        let Ok(left) = self.survivors.left_behind(ending.group_has_signal) else {
+        let Ok(left) = self.survivors.left_behind(ending.group_was_asked) else {
             return;
         };
         if left.count == 0 {
@@ -320,7 +320,7 @@ impl Steps for Actions<'_> {
         let Some(child) = self.child() else {
             return;
         };
-        // Nobody may be in the group any more, or not yet.
+        // The group may be empty by now, or not exist yet.
         if target == Target::Group && self.signal_target_group(child, signal) {
             let group = child;
             self.log.say(&Event::ForwardedToGroup { signal, group });
@@ -334,7 +334,7 @@ impl Steps for Actions<'_> {
     }
 
     fn drop_signal(&mut self, signal: Signal, reason: DropReason) {
-        // A line about a signal that a line has raised would raise it again, without end.
+        // A line about a signal that a line has raised would raise it again, endlessly.
         if reason != DropReason::CausedByPidling || signal == Signal::XCPU {
             self.log.say(&Event::Dropped { signal, reason });
         }

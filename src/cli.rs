@@ -183,7 +183,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// What holds under this name before a word is read.
+    /// The defaults under this name.
     #[must_use]
     pub fn new(name: Name) -> Self {
         let (target, isolation) = match name {

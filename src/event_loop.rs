@@ -1,4 +1,4 @@
-//! The loop: sleep until a signal, a child or a point of time wants something, and hand it to the supervisor.
+//! The loop: sleep until a signal comes, a child changes or a time is reached, and hand it to the supervisor.
 //! Nothing in here can end the init but [`crate::supervisor::Steps::end`].
 
 use crate::actions::Actions;
@@ -17,7 +17,7 @@ enum Wake {
     Signal(Received),
     /// SIGCHLD, and the process that it names.
     Child(Option<Pid>),
-    /// It is this time, which the supervisor has asked for.
+    /// The time that the supervisor has asked for has come; this is now.
     Deadline(Instant),
     /// Nothing.
     Nothing,
@@ -60,7 +60,7 @@ impl<'a> EventLoop<'a> {
                 Some(signal) => Some(Received::from_nobody(signal)),
                 None => None,
             },
-            // They may have died before the init was there to block SIGCHLD.
+            // Some may have died before the init blocked SIGCHLD.
             unreaped: true,
             reaps_left: BATCH,
             in_a_row: 0,
@@ -117,8 +117,8 @@ impl<'a> EventLoop<'a> {
         }
     }
 
-    /// How to look next. After a batch of signals, all that may have been kept waiting gets its turn: other signals
-    /// by this look, children and the clock before it.
+    /// How to look next. After a batch of signals everything else gets its turn: children and the clock at once, other
+    /// signals by the next look.
     fn next_look(&mut self) -> Look {
         if self.in_a_row >= BATCH {
             let taken = self.taken;
@@ -149,7 +149,7 @@ impl<'a> EventLoop<'a> {
     }
 
     /// The wait ended without a signal: the time is over, somebody has stopped and resumed the init (EINTR), or
-    /// something fails that never does.
+    /// a call failed that never does.
     fn no_signal(&mut self, look: &Look, error: Errno) -> Wake {
         self.in_a_row = 0;
         self.taken = SignalSet::EMPTY;
@@ -170,7 +170,7 @@ impl<'a> EventLoop<'a> {
         }
     }
 
-    /// SIGCHLD came. The kernel finds a child that is named without a walk along all of them.
+    /// SIGCHLD came. For a child that it names, the kernel need not walk along all of them.
     fn child(&mut self, named: Option<Pid>) {
         self.unreaped = true;
         if let Some(pid) = named
@@ -181,7 +181,7 @@ impl<'a> EventLoop<'a> {
         }
     }
 
-    /// Reaps what is there to be reaped, but no more than what is left of a batch.
+    /// Reaps what is there to be reaped (contract 4.1), but no more than what is left of a batch.
     fn reap_batch(&mut self) {
         while self.unreaped && self.reaps_left > 0 {
             self.reaps_left = self.reaps_left.saturating_sub(1);
@@ -192,7 +192,7 @@ impl<'a> EventLoop<'a> {
                     self.has_strangers = false;
                 }
                 Err(Errno::ECHILD) if !self.supervisor.has_main_child() => self.no_children(),
-                // No kernel says so: ask again, later.
+                // No kernel says this. Ask again later.
                 Err(_) => {
                     clock::sleep(PAUSE_AFTER_ERROR);
                     return;

@@ -21,7 +21,7 @@ use crate::sys::process;
 use crate::sys::signal::{self, Disposition};
 use crate::terminal::Job;
 
-/// Lives the init's life and returns its exit status, where it ends before the main child runs.
+/// Lives the init's life. Returns its exit status if it ends before the main child runs.
 #[must_use]
 pub fn run(arguments: StringList<'_>, environment: StringList<'_>) -> u8 {
     // The first system call of all: a signal that comes from here on waits (contract 1.1).
@@ -64,14 +64,14 @@ pub fn run(arguments: StringList<'_>, environment: StringList<'_>) -> u8 {
     // With SIGCHLD ignored, the kernel would reap behind the init's back (contract 1.5).
     let sigchld = signal::set_disposition(Signal::CHLD, Disposition::Default);
 
-    let (job, terminal) = Job::before_start(options.isolation, role);
-    let main_child = match index {
+    let (main_child, job) = match index {
         None => {
             forget_origin();
             log.say(&Event::Paused);
-            None
+            (None, Job::without_main_child(role))
         }
         Some(index) => {
+            let (job, terminal) = Job::before_start(options.isolation, role);
             let word = arguments.get(index).map_or(&b""[..], ZStr::bytes);
             let command = Command::new(word, &environment);
             let report = StartReport::new();
@@ -85,23 +85,22 @@ pub fn run(arguments: StringList<'_>, environment: StringList<'_>) -> u8 {
                 index,
                 report: &report,
             };
-            match plan.start(arguments, environment) {
-                Ok(pid) => {
-                    log.say(&Event::Started { command: word, pid });
-                    Some(MainChild {
-                        pid,
-                        command,
-                        report,
-                    })
-                }
+            let pid = match plan.start(arguments, environment) {
+                Ok(pid) => pid,
                 Err(error) => {
                     command.explain_failed_fork(error, &mut log);
                     return remap(CANNOT_START, &options);
                 }
-            }
+            };
+            log.say(&Event::Started { command: word, pid });
+            let main_child = MainChild {
+                pid,
+                command,
+                report,
+            };
+            (Some(main_child), job)
         }
     };
-    drop(terminal);
 
     // ---- The line of no return: from here, nothing but a step of the supervisor ends the init. ----
     let pid = main_child.as_ref().map(|main_child| main_child.pid);
@@ -128,15 +127,15 @@ fn report_usage_error(error: &UsageError<'_>, line: &mut [u8; LINE]) -> u8 {
     CANNOT_START
 }
 
-/// Asks for a signal when the parent dies. Returns the signal if it died before, which shows in another parent
-/// (contract 1.6).
+/// Asks for a signal when the parent dies. Returns the signal if the parent died before that, which shows
+/// by another parent (contract 1.6).
 fn ask_for_parent_death_signal(log: &mut StandardErrorLog<'_>, signal: Signal) -> Option<Signal> {
     let parent = process::getppid();
     log.ignored("prctl", process::set_parent_death_signal(signal));
     if process::getppid() == parent {
         return None;
     }
-    // It may have died just after the request: then the signal itself is here, and one is enough.
+    // It may have died just after the request. Then the signal itself has come, and one is enough.
     let _ = signal::wait_for_signal(SignalSet::only(signal), Some(Milliseconds(0)));
     Some(signal)
 }

@@ -18,7 +18,8 @@
 //!
 //! # Invariants
 //! - All signals are blocked from the first system call on; they are waited for, never handled.
-//! - No heap, no global, no `core::fmt`, and no path to a panic: a release build with one does not link.
+//! - No heap, no global, no `core::fmt`, and no path to a panic: a release build with one does not link. Nothing but the
+//!   kernel is needed (contract 1.2).
 //! - Before the main child runs, every failure is fatal, typed and said once; after it, none is.
 //! - Nothing points up, and decisions never see `sys`. `tests/release/layering.rs` holds both.
 #![cfg_attr(not(test), no_std)]

@@ -18,7 +18,7 @@ use crate::sys::process;
 use crate::sys::signal::{self, Recipient};
 use core::ops::ControlFlow;
 
-/// How often a call is made that a signal interrupts. All signals are blocked, so that once is the rule.
+/// How often a call is made that a signal interrupts. All signals are blocked, so it is rarely more than once.
 const ATTEMPTS: u8 = 3;
 
 /// Room for `/proc/PID/stat` up to the last field that counts: 34 of at most 20 digits, and a name of 64 bytes.
@@ -145,7 +145,7 @@ impl Proc {
         }
     }
 
-    /// Visits the processes by their numbers, this one and zombies among them, until a visit breaks it off.
+    /// Visits the processes by their numbers, this one and zombies among them, until a visit ends the walk.
     ///
     /// Where processes are hidden, PID 1 is missing among the numbers, or they show nobody else while kill(2) knows
     /// somebody. If some others are shown, it cannot be told that one is hidden; see [`Proc::hides`].
@@ -180,7 +180,7 @@ impl Proc {
         })
     }
 
-    /// Opens the directory of a process. It stays this process's directory, whoever takes over the number.
+    /// Opens the directory of a process. It stays the directory of this process, even if another takes over its number.
     ///
     /// # Errors
     /// ENOENT where there is no such process, or where it is hidden (`hidepid=2` and `4`); EPERM where it may not be
@@ -196,8 +196,8 @@ impl Proc {
         })
     }
 
-    /// Whether a process is there, as kill(2) knows, and may not be looked at here. Sure for a child that is not reaped
-    /// yet.
+    /// Whether a process exists, as kill(2) says, and cannot be looked at here. Reliable for a child that is not
+    /// reaped yet.
     #[must_use]
     pub fn hides(&self, pid: Pid) -> bool {
         matches!(self.process(pid), Err(Errno::ENOENT | Errno::EPERM))
@@ -234,8 +234,8 @@ impl ProcessDirectory<'_> {
         }
     }
 
-    /// Sends a signal to the process, and to no other that has its number by now. Where the kernel or a sandbox has no
-    /// `pidfd_send_signal(2)`, it is sent by number right after a look whether the process is still there.
+    /// Sends a signal to the process, and to no other that has taken over its number. Where the kernel or a sandbox has
+    /// no `pidfd_send_signal(2)`, it is sent by number right after a look whether the process is still there.
     ///
     /// # Errors
     /// ESRCH where it is reaped; EPERM where it may not be signalled.
@@ -251,8 +251,8 @@ impl ProcessDirectory<'_> {
     ) -> Result<()> {
         match call(&self.directory, signal) {
             result @ (Ok(()) | Err(Errno::ESRCH)) => return result,
-            // The kernel says it of the process, a sandbox of the call: only the kernel knows that the directory of all
-            // is no process's.
+            // The kernel says it of this process, a sandbox of the call. Only the kernel has another error for `/proc`
+            // itself, which is no process's directory.
             Err(Errno::EPERM) if call(&self.proc.directory, signal) == Err(Errno::EBADF) => {
                 return Err(Errno::EPERM);
             }
@@ -435,7 +435,7 @@ fn unsearchable_directory(path: &[u8]) -> Option<&[u8]> {
         })
 }
 
-/// Asks something about a path, for which it takes a null byte; no where it is too long for any path.
+/// Asks something about a path, with a null byte behind it. The answer is no where it is too long for any path.
 fn with_terminator(path: &[u8], ask: impl FnOnce(ZStr<'_>) -> bool) -> bool {
     let mut memory = [0; limits::PATH];
     let mut buffer = Buffer::new(&mut memory);

@@ -1,7 +1,7 @@
 //! Starting the main child: fork(2), and the child's side up to execve(2) (contract 2).
 //!
-//! The child fails silently: it leaves why on a page that it shares with the init, and ends. The parent is the only
-//! one who speaks, and looks for the reason behind the errno.
+//! The child fails silently: it leaves the reason on a page that it shares with the init, and ends. Only the parent
+//! speaks, and finds out what is behind the errno.
 
 use crate::bytes::{Buffer, last_part, parse_decimal_u32};
 use crate::cli::Isolation;
@@ -54,14 +54,14 @@ impl StartFailure {
     }
 }
 
-/// What the child's side of the start leaves for the init to say. Without the page only its exit status tells.
+/// What the child tells the init of a failed start. Without the page only its exit status tells.
 #[derive(Debug)]
 pub struct StartReport(Option<SharedPage>);
 
 /// The words of the page. Each but the errno is counted from 1, so that 0 is nothing.
 #[derive(Clone, Copy, Debug)]
 enum Word {
-    /// What failed: an entry of [`STEPS`], or execve(2) behind them all.
+    /// What failed: an entry of [`STEPS`], or execve(2), which comes after them.
     Step,
     /// Why.
     Errno,
@@ -103,7 +103,7 @@ impl StartReport {
             .map_or(0, |word| word.load(Ordering::Acquire))
     }
 
-    /// Stores an index, which is not 0 then.
+    /// Stores an index, counted from 1.
     fn store_index(&self, word: Word, index: usize) {
         self.store(
             word,
@@ -341,7 +341,7 @@ impl Plan<'_> {
     ) -> path_search::Failure {
         let mut memory = [[0; VARIABLE]; PID_VARIABLES.len()];
         let mut path = [0; PATH];
-        // Bound after the buffers, so that what stands there lives as long as the strings in them.
+        // Bound after the buffers, which have to outlive them.
         let (mut arguments, mut environment) = (arguments, environment);
         name_child(self.own, &mut environment, memory.each_mut());
         // As late as can be: what is pending kills the child here, as it would kill the command.
@@ -399,7 +399,7 @@ impl Plan<'_> {
 /// The variables that name the process that reads them: `sd_listen_fds(3)`, `sd_watchdog_enabled(3)`, systemd.exec(5).
 const PID_VARIABLES: [&[u8]; 3] = [LISTEN_PID, b"WATCHDOG_PID=", b"SYSTEMD_EXEC_PID="];
 
-/// The one of them for socket activation.
+/// The one for socket activation.
 const LISTEN_PID: &[u8] = b"LISTEN_PID=";
 
 /// The variable that names the descriptor of the init's own pidfd, which says nothing of the child.

@@ -99,7 +99,8 @@ impl StandardError {
     }
 }
 
-/// Writes to a terminal that is opened anew: poll(2) finds room for a byte there, and not for a line.
+/// Writes to a terminal that is opened anew: poll(2) finds room for a byte there, and not for a line. SIGTTOU is
+/// blocked, so `stty tostop` stops nobody (contract 5.1).
 fn write_to_terminal(bytes: &[u8]) -> sys::Result<usize> {
     let again = file::open(ZStr::from_c_str(FILE_IN_PROC), Open::Terminal).or_else(|error| {
         // Another user's terminal can be opened through /dev/tty, if it is the controlling one.

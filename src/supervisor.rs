@@ -12,7 +12,7 @@ use crate::posix::signal::{Code, Received, Signal, SignalSet};
 use crate::posix::time::{Instant, Milliseconds};
 use crate::posix::wait_status::WaitStatus;
 
-/// The status of an init that gave up on a main child that cannot be killed (contract 7): 128 and SIGKILL.
+/// The status of an init that gave up on a main child that cannot be killed (contract 7): 128 plus SIGKILL.
 const GAVE_UP: u8 = 137;
 
 /// What the init is to the processes below it.
@@ -33,6 +33,15 @@ pub enum Asked {
     Group,
     /// The rest; the main child is dead.
     Rest,
+}
+
+impl From<Target> for Asked {
+    fn from(target: Target) -> Self {
+        match target {
+            Target::MainChild => Self::MainChild,
+            Target::Group => Self::Group,
+        }
+    }
 }
 
 /// What a deadline is counted from.
@@ -58,7 +67,7 @@ pub enum Killer {
 /// What there is to explain about the main child's death (contract 7.1 to 7.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Death {
-    /// Nothing: it ended well, or by what was asked of it.
+    /// Nothing: it ended well, or of a signal that was forwarded.
     Ordinary,
     /// It died of SIGKILL.
     Killed(Killer),
@@ -69,7 +78,7 @@ pub enum Death {
         /// Whether a core was dumped.
         core_dumped: bool,
     },
-    /// It failed by itself: its status is not 0 and not 128 and a forwarded signal.
+    /// It failed by itself: its status is neither 0 nor 128 plus a forwarded signal.
     Failed,
 }
 
@@ -97,10 +106,15 @@ pub struct Ending {
     pub interrupt: Interrupt,
     /// When the shutdown began, if one did.
     pub shutdown_began: Option<Instant>,
-    /// Whether the stop signal went to the main child's whole group.
-    pub group_has_signal: bool,
+    /// Whether a stop signal, or a step of the ladder, went to the main child's whole group.
+    pub group_was_asked: bool,
     /// Whether SIGKILL was sent to all that are left.
     pub all_killed: bool,
+}
+
+/// Whether the terminal sent the signal (contract 3.2).
+fn is_from_terminal(received: &Received) -> bool {
+    received.code == Code::Kernel && received.signal.is_sent_by_terminals()
 }
 
 /// What the supervisor has done. [`crate::actions`] carries it out, a test writes it down.
@@ -113,7 +127,7 @@ pub trait Steps {
     fn is_ignored(&mut self, signal: Signal) -> bool;
     /// Whether the main child's process group is the terminal's foreground (contract 5.5).
     fn child_has_foreground(&mut self) -> bool;
-    /// Sends a signal to the target, on account of what was received, which bears that signal now.
+    /// Forwards a signal to the target. `received` is what came, rewritten to the signal that is sent.
     fn forward(&mut self, target: Target, received: &Received);
     /// Says that a received signal goes nowhere, and why.
     fn drop_signal(&mut self, signal: Signal, reason: DropReason);
@@ -135,9 +149,9 @@ pub trait Steps {
     fn child_ended(&mut self, pid: Pid, status: WaitStatus) -> bool;
     /// Sends a signal to the main child's process group, which may outlive it.
     fn signal_group(&mut self, signal: Signal);
-    /// Asks the rest to end (contract 6.4), but for the main child's group where that has had SIGTERM already.
+    /// Asks the rest to end (contract 6.4), except the main child's group if that has had SIGTERM already.
     fn terminate_rest(&mut self, spare_group: bool);
-    /// Looks at the main child and sends it SIGKILL, whatever the look said. Nothing comes before this.
+    /// Looks at the main child and sends it SIGKILL, whatever it saw. Nothing comes before this.
     fn kill_main_child(&mut self, main_child: Pid, asked: Asked, signal: Signal);
     /// Looks at the rest and sends it SIGKILL.
     fn kill_rest(&mut self, asked: Asked, signal: Signal);
@@ -172,6 +186,19 @@ struct Ended {
     at: Instant,
 }
 
+impl Ended {
+    /// No main child has told its status: a pause, or one that cannot be killed.
+    const fn without_main_child(status: u8, at: Instant) -> Self {
+        Self {
+            status,
+            death: None,
+            exited_well: false,
+            interrupt: Interrupt::None,
+            at,
+        }
+    }
+}
+
 /// The first stop signal while it is held back, and what came with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Held {
@@ -179,6 +206,25 @@ struct Held {
     first: Received,
     /// Other stop signals of the same stop.
     others: SignalSet,
+    /// Those of them that the terminal sent.
+    from_terminal: SignalSet,
+}
+
+impl Held {
+    /// All that is held, the first stop signal first. The others keep their signal and what they are to the terminal.
+    fn all(self) -> impl Iterator<Item = Received> {
+        let others = (1..=Signal::LAST).filter_map(Signal::new);
+        let others = others.filter(move |signal| self.others.contains(*signal));
+        let others = others.map(move |signal| Received {
+            code: if self.from_terminal.contains(signal) {
+                Code::Kernel
+            } else {
+                Code::User
+            },
+            ..Received::from_nobody(signal)
+        });
+        core::iter::once(self.first).chain(others)
+    }
 }
 
 /// A shutdown that a stop signal began.
@@ -192,6 +238,13 @@ struct Shutdown {
     slow_at: Option<Instant>,
     /// How many steps of the ladder were taken.
     steps_taken: usize,
+}
+
+/// When SIGKILL goes out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Deadline {
+    at: Instant,
+    since: Since,
 }
 
 /// SIGKILL goes out, again and again.
@@ -210,10 +263,10 @@ pub struct Supervisor<'a, S> {
     role: Role,
     phase: Phase,
     shutdown: Option<Shutdown>,
-    /// When SIGKILL goes out. Once set it never moves.
-    deadline: Option<Instant>,
+    /// Once set it never moves.
+    deadline: Option<Deadline>,
     killing: Option<Killing>,
-    /// The signals that the init has sent to the main child on somebody's account, keys at the terminal apart.
+    /// The signals that the init has sent to the main child on somebody's account, other than keys at the terminal.
     sent: SignalSet,
     /// The signals of keys at the terminal that it has forwarded.
     sent_for_terminal: SignalSet,
@@ -221,6 +274,8 @@ pub struct Supervisor<'a, S> {
     last_asked: (Asked, Signal),
     /// Whether the main child's whole group has had SIGTERM.
     group_has_term: bool,
+    /// Whether the main child's whole group has had a stop signal or a step of the ladder.
+    group_was_asked: bool,
 }
 
 impl<'a, S: Steps> Supervisor<'a, S> {
@@ -239,6 +294,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
             sent_for_terminal: SignalSet::EMPTY,
             last_asked: (Asked::MainChild, Signal::TERM),
             group_has_term: false,
+            group_was_asked: false,
         }
     }
 
@@ -250,7 +306,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
         }
         let shutdown = self.shutdown.as_ref();
         let times = [
-            self.deadline,
+            self.deadline.map(|deadline| deadline.at),
             shutdown
                 .and_then(|shutdown| shutdown.held)
                 .map(|held| held.until),
@@ -260,7 +316,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
         times.into_iter().flatten().min()
     }
 
-    /// Whether the main child lives, as far as was seen.
+    /// Whether the main child lives, as far as is known.
     #[must_use]
     pub const fn has_main_child(&self) -> bool {
         matches!(self.phase, Phase::Running { .. })
@@ -294,7 +350,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
                 if is_stop && !self.steps.is_ignored(signal) {
                     self.stop_signal(signal, &rewritten);
                 } else {
-                    self.forward(&rewritten);
+                    let _ = self.forward(&rewritten);
                 }
                 if self.options.name == Name::DumbInit && signal.is_terminal_stop() {
                     self.steps.stop_itself();
@@ -313,13 +369,17 @@ impl<'a, S: Steps> Supervisor<'a, S> {
         let now = self.steps.now();
         let Some(shutdown) = &mut self.shutdown else {
             let delay = self.options.stop_delay;
-            self.deadline = self.options.grace_period.map(|grace| now.after(grace));
+            self.deadline = self.options.grace_period.map(|grace| Deadline {
+                at: now.after(grace),
+                since: Since::ShutdownBegan(now),
+            });
             self.shutdown = Some(Shutdown {
                 began: now,
                 held: delay.map(|delay| Held {
                     until: now.after(delay),
                     first: *received,
                     others: SignalSet::EMPTY,
+                    from_terminal: SignalSet::EMPTY,
                 }),
                 forwarded: None,
                 slow_at: None,
@@ -334,8 +394,12 @@ impl<'a, S: Steps> Supervisor<'a, S> {
         if let Some(held) = &mut shutdown.held
             && now < shutdown.began.after(SAME_STOP)
         {
-            if received.signal != held.first.signal {
-                held.others = held.others.with(received.signal);
+            let signal = received.signal;
+            if signal != held.first.signal {
+                held.others = held.others.with(signal);
+                if is_from_terminal(received) {
+                    held.from_terminal = held.from_terminal.with(signal);
+                }
             }
             return;
         }
@@ -343,26 +407,21 @@ impl<'a, S: Steps> Supervisor<'a, S> {
         self.pass_on_stop(received, now);
     }
 
-    /// Forwards what is held back, if something is.
+    /// Forwards what is held back, if anything is.
     fn release(&mut self, now: Instant) {
-        let held = self
-            .shutdown
-            .as_mut()
-            .and_then(|shutdown| shutdown.held.take());
-        let Some(Held { first, others, .. }) = held else {
-            return;
-        };
-        self.pass_on_stop(&first, now);
-        for number in 1..=Signal::LAST {
-            if let Some(signal) = Signal::new(number)
-                && others.contains(signal)
-            {
-                self.pass_on_stop(&Received::from_nobody(signal), now);
-            }
+        for received in self.take_held() {
+            self.pass_on_stop(&received, now);
         }
     }
 
-    /// Hands a stop signal to whom it is for: the main child, or a pause that ends with it.
+    /// The stop signals that are held back, which then are no longer.
+    fn take_held(&mut self) -> impl Iterator<Item = Received> + use<S> {
+        let shutdown = self.shutdown.as_mut();
+        let held = shutdown.and_then(|shutdown| shutdown.held.take());
+        held.into_iter().flat_map(Held::all)
+    }
+
+    /// Hands a stop signal on: to the main child, or to a pause, which ends with it.
     fn pass_on_stop(&mut self, received: &Received, now: Instant) {
         if let Some(shutdown) = &mut self.shutdown
             && shutdown.forwarded.is_none()
@@ -375,26 +434,20 @@ impl<'a, S: Steps> Supervisor<'a, S> {
         }
         match self.phase {
             Phase::Running { .. } => {
-                self.forward(received);
-                self.last_asked = (self.asked(), received.signal);
+                let asked = Asked::from(self.forward(received));
+                self.ask(asked, received.signal);
             }
             Phase::Paused => {
-                self.main_part_ended(Ended {
-                    status: 0,
-                    death: None,
-                    exited_well: false,
-                    interrupt: Interrupt::None,
-                    at: now,
-                });
+                self.main_part_ended(Ended::without_main_child(0, now));
             }
             Phase::WaitingForRest(_) => {}
         }
     }
 
-    /// Sends a signal on to the target (contract 3.2).
-    fn forward(&mut self, received: &Received) {
+    /// Sends a signal on to the target (contract 3.2). Returns who that was.
+    fn forward(&mut self, received: &Received) -> Target {
         let signal = received.signal;
-        let is_from_terminal = received.code == Code::Kernel && signal.is_sent_by_terminals();
+        let is_from_terminal = is_from_terminal(received);
         if is_from_terminal {
             self.sent_for_terminal = self.sent_for_terminal.with(signal);
         } else {
@@ -407,15 +460,13 @@ impl<'a, S: Steps> Supervisor<'a, S> {
         };
         self.group_has_term |= target == Target::Group && signal == Signal::TERM;
         self.steps.forward(target, received);
+        target
     }
 
-    /// Who the target is, in the words of a report.
-    const fn asked(&self) -> Asked {
-        match (self.phase, self.options.target) {
-            (Phase::Running { .. } | Phase::Paused, Target::MainChild) => Asked::MainChild,
-            (Phase::Running { .. } | Phase::Paused, Target::Group) => Asked::Group,
-            (Phase::WaitingForRest(_), _) => Asked::Rest,
-        }
+    /// Notes that a stop signal or a step of the ladder was sent.
+    fn ask(&mut self, asked: Asked, signal: Signal) {
+        self.last_asked = (asked, signal);
+        self.group_was_asked |= asked == Asked::Group;
     }
 
     // ---- Children ----
@@ -439,13 +490,8 @@ impl<'a, S: Steps> Supervisor<'a, S> {
 
     /// The main child is dead.
     fn child_ended(&mut self, pid: Pid, status: WaitStatus, exit_status: u8) {
-        let held = self
-            .shutdown
-            .as_mut()
-            .and_then(|shutdown| shutdown.held.take());
-        if let Some(held) = held {
-            self.steps
-                .drop_signal(held.first.signal, DropReason::NoMainChild);
+        for held in self.take_held() {
+            self.steps.drop_signal(held.signal, DropReason::NoMainChild);
         }
         let was_command = self.steps.child_ended(pid, status);
         let ended = Ended {
@@ -540,6 +586,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
                 && self.options.target == Target::Group
                 && let Some(signal) = self.options.rewrites.apply(Signal::TERM)
             {
+                self.group_was_asked = true;
                 self.steps.signal_group(signal);
             }
             return self.end(ended);
@@ -547,22 +594,26 @@ impl<'a, S: Steps> Supervisor<'a, S> {
         if self.deadline.is_none() {
             self.deadline = Some(self.deadline_of_rest(ended.at));
         }
-        self.last_asked = (Asked::Rest, Signal::TERM);
+        self.ask(Asked::Rest, Signal::TERM);
         self.steps.terminate_rest(self.group_has_term);
     }
 
-    /// How long the rest may take (contract 6.4).
-    fn deadline_of_rest(&self, now: Instant) -> Instant {
-        if let Some(grace) = self.options.grace_period {
+    /// How long the rest may take after an end at this time (contract 6.4).
+    fn deadline_of_rest(&self, ended: Instant) -> Deadline {
+        let since = match self.shutdown {
+            Some(shutdown) => Since::ShutdownBegan(shutdown.began),
+            None => Since::MainChildEnded(ended),
+        };
+        let forwarded = self.shutdown.and_then(|shutdown| shutdown.forwarded);
+        let at = match (self.options.grace_period, forwarded) {
             // No stop signal has come, or it would have set the deadline.
-            return now.after(grace);
-        }
-        match self.shutdown.and_then(|shutdown| shutdown.forwarded) {
-            Some(forwarded) if now.since(forwarded) <= PATIENT_PLATFORM => {
+            (Some(grace), _) => ended.after(grace),
+            (None, Some(forwarded)) if ended.since(forwarded) <= PATIENT_PLATFORM => {
                 forwarded.after(REST_GRACE)
             }
-            Some(_) | None => now.after(REST_GRACE),
-        }
+            (None, _) => ended.after(REST_GRACE),
+        };
+        Deadline { at, since }
     }
 
     /// While the rest is waited for: nobody is left beside the init.
@@ -574,13 +625,15 @@ impl<'a, S: Steps> Supervisor<'a, S> {
 
     // ---- Time ----
 
-    /// It is now this time, and what [`Self::wake_at`] asked for may have come. The deadline comes first.
+    /// It is `now`, and the time that [`Self::wake_at`] gave may have come. The deadline is looked at first.
     pub fn woken(&mut self, now: Instant) {
         if let Some(killing) = self.killing {
             return self.keep_killing(killing, now);
         }
-        if self.deadline.is_some_and(|deadline| deadline <= now) {
-            return self.kill(now);
+        if let Some(Deadline { at, since }) = self.deadline
+            && at <= now
+        {
+            return self.kill(now, since);
         }
         let Some(Shutdown {
             began,
@@ -591,7 +644,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
         else {
             return;
         };
-        // One thing at a time: what is due as well makes the loop come back at once.
+        // One thing at a time: if more is due, the loop comes back at once.
         if held.is_some_and(|held| held.until <= now) {
             self.release(now);
         } else if let Some((at, signal)) = self.next_step()
@@ -619,32 +672,36 @@ impl<'a, S: Steps> Supervisor<'a, S> {
         if let Some(shutdown) = &mut self.shutdown {
             shutdown.steps_taken = shutdown.steps_taken.saturating_add(1);
         }
-        let to = self.asked();
+        let to = match self.phase {
+            Phase::Running { .. } | Phase::Paused => Asked::from(self.options.target),
+            Phase::WaitingForRest(_) => Asked::Rest,
+        };
         if to != Asked::Rest {
             self.sent = self.sent.with(signal);
             self.group_has_term |= to == Asked::Group && signal == Signal::TERM;
         }
-        self.last_asked = (to, signal);
+        self.ask(to, signal);
         self.steps.escalate(to, signal, began);
     }
 
     /// The deadline has passed (contract 6.3): the main child first, then the rest, then words.
-    fn kill(&mut self, now: Instant) {
+    fn kill(&mut self, now: Instant, since: Since) {
         let (asked, signal) = self.last_asked;
-        if let Phase::Running { main_child } = self.phase {
-            self.steps.kill_main_child(main_child, asked, signal);
+        match self.phase {
+            Phase::Running { main_child } => {
+                self.steps.kill_main_child(main_child, asked, signal);
+            }
+            // Its stop signal is still held back, where the clock has leapt over the end of the delay.
+            Phase::Paused => {
+                self.phase = Phase::WaitingForRest(Ended::without_main_child(0, now));
+            }
+            Phase::WaitingForRest(_) => {}
         }
         self.steps.kill_rest(asked, signal);
         self.killing = Some(Killing {
             since: now,
             again_at: self.steps.now().after(KILL_AGAIN),
         });
-        let since = match (self.shutdown, self.phase) {
-            (Some(shutdown), _) => Since::ShutdownBegan(shutdown.began),
-            (None, Phase::WaitingForRest(ended)) => Since::MainChildEnded(ended.at),
-            // Without a shutdown, only the wait for the rest has a deadline.
-            (None, Phase::Running { .. } | Phase::Paused) => Since::MainChildEnded(now),
-        };
         self.steps.report_killed(signal, since);
     }
 
@@ -654,13 +711,9 @@ impl<'a, S: Steps> Supervisor<'a, S> {
             self.steps.give_up(killing.since);
             let ended = match self.phase {
                 Phase::WaitingForRest(ended) => ended,
-                Phase::Running { .. } | Phase::Paused => Ended {
-                    status: self.remap(GAVE_UP),
-                    death: None,
-                    exited_well: false,
-                    interrupt: Interrupt::None,
-                    at: now,
-                },
+                Phase::Running { .. } | Phase::Paused => {
+                    Ended::without_main_child(self.remap(GAVE_UP), now)
+                }
             };
             self.end(ended);
         } else if now >= killing.again_at {
@@ -683,8 +736,11 @@ impl<'a, S: Steps> Supervisor<'a, S> {
             interrupt: ended.interrupt,
             shutdown_began: self.shutdown.map(|shutdown| shutdown.began),
             exited_well: ended.exited_well,
-            group_has_signal: self.options.target == Target::Group,
+            group_was_asked: self.group_was_asked,
             all_killed: self.killing.is_some(),
         });
     }
 }
+
+#[cfg(test)]
+mod exploration;

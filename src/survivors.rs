@@ -42,7 +42,7 @@ impl CommandName {
     }
 }
 
-/// A process as it was seen right before the init killed it, or ended without it.
+/// A process as it was seen right before the init killed it, or ended and left it behind.
 #[derive(Clone, Copy, Debug)]
 pub struct Seen {
     /// The process.
@@ -57,7 +57,7 @@ pub struct Seen {
     pub leads_session: bool,
 }
 
-/// Processes that were seen, the first ones by name.
+/// Processes that were seen: the first ones in full, the others as a number.
 #[derive(Debug)]
 pub struct List {
     first: [Option<Seen>; LISTED],
@@ -69,7 +69,7 @@ impl List {
     /// Nobody.
     fn new() -> Self {
         Self {
-            // Not `[None; LISTED]`, which is a constant of 1 kB in the file.
+            // Not `[None; LISTED]`, which would put a constant of 1 kB into the file.
             first: core::array::from_fn(|_| None),
             count: 0,
         }
@@ -124,7 +124,7 @@ pub struct Survivors {
     own: Pid,
     role: Role,
     main_child: Option<Pid>,
-    /// The main child's process group, as long as it was never seen empty: its number is nobody else's.
+    /// The main child's process group, until it is seen empty: up to then no other group can bear its number.
     group: Option<Pid>,
     /// Who had to be killed.
     killed: List,
@@ -133,7 +133,7 @@ pub struct Survivors {
 }
 
 impl Survivors {
-    /// The processes beside an init, which has this main child.
+    /// The processes beside an init with this main child.
     #[must_use]
     pub fn new(own: Pid, role: Role, main_child: Option<Pid>) -> Self {
         Self {
@@ -146,7 +146,7 @@ impl Survivors {
         }
     }
 
-    /// Who had to be killed, as far as was seen, and why not everybody was, if so.
+    /// Who had to be killed, and why not everybody could be seen, if so.
     #[must_use]
     pub const fn killed(&self) -> (&List, Option<Errno>) {
         (&self.killed, self.unseen)
@@ -171,7 +171,7 @@ impl Survivors {
         result
     }
 
-    /// Looks at the main child: reads one file, and whatever goes wrong keeps nobody from killing it.
+    /// Looks at the main child by reading one file. It is killed all the same if that fails.
     pub fn look_at_main_child(&mut self, main_child: Pid, last: LastSignal) {
         let mut text = [0; STAT];
         if let Ok(stat) = proc_reader::stat_of_child(main_child, &mut text) {
@@ -179,13 +179,14 @@ impl Survivors {
         }
     }
 
-    /// Looks at the rest and sends it SIGKILL: PID 1 to everyone at once, a wrapper to each that it has looked at.
+    /// Looks at the rest and sends it SIGKILL (contract 6.3): PID 1 to everyone at once, a wrapper to each that it has
+    /// looked at.
     pub fn kill(&mut self, last: LastSignal) {
         let looked = match self.role {
             Role::Pid1 => self.look_at_everyone(last),
             Role::Wrapper => self.for_each_descendant(&mut |this, process, stat| {
                 this.note(stat, last);
-                // The next round comes soon.
+                // Should it fail, the next round comes soon.
                 let _ = process.signal(Signal::KILL);
             }),
         };
@@ -206,8 +207,8 @@ impl Survivors {
         self.kill_unseen();
     }
 
-    /// Sends SIGKILL to those who need not be seen for it: as PID 1 everyone, as a wrapper the main child's group,
-    /// which also reaches whoever it forks right now.
+    /// Sends SIGKILL without looking at anybody: as PID 1 to everyone, as a wrapper to the main child's
+    /// group, which also reaches whoever it forks right now.
     fn kill_unseen(&mut self) {
         let _ = match self.role {
             Role::Pid1 => kill(Recipient::Everyone, Some(Signal::KILL)),
@@ -249,7 +250,7 @@ impl Survivors {
         }
     }
 
-    /// Sends SIGTERM and SIGCONT to those who need not be seen for it.
+    /// Sends SIGTERM and SIGCONT without looking at anybody.
     ///
     /// # Errors
     /// ESRCH where there is nobody; EPERM where nobody may be signalled.
@@ -294,7 +295,7 @@ impl Survivors {
     ///
     /// # Errors
     /// They could not be looked at.
-    pub fn left_behind(&self, group_got_signal: bool) -> sys::Result<List> {
+    pub fn left_behind(&self, group_was_asked: bool) -> sys::Result<List> {
         let mut list = List::new();
         let mut from_outside = [None; LISTED];
         let mut places = from_outside.len();
@@ -310,7 +311,7 @@ impl Survivors {
                     if let Some(place) = from_outside.get_mut(places) {
                         *place = Some(pid);
                     }
-                } else if stat.is_alive() && !(group_got_signal && stat.group == self.main_child) {
+                } else if stat.is_alive() && !(group_was_asked && stat.group == self.main_child) {
                     list.add(seen(&stat, Disposition::NeverGot));
                 }
             }
@@ -382,7 +383,7 @@ impl Survivors {
     }
 
     /// Visits every living descendant, with at most two reads of each process: one for its parent, and one more of
-    /// the descendants right before the visit, so that a reused number is nobody's death.
+    /// the descendants right before the visit, so that nobody dies for bearing a reused number.
     fn for_each_descendant(
         &mut self,
         visit: &mut dyn FnMut(&mut Self, &ProcessDirectory<'_>, &ProcessStat<'_>),
@@ -414,14 +415,14 @@ impl Survivors {
         if family.is_full() {
             return Err(Errno::ENOMEM);
         }
-        // Some file systems show a part: the main child at least is there as long as it is not reaped.
+        // Some file systems show only a part. The main child has to be in it until it is reaped.
         if self.hides_main_child(&proc) {
             return Err(Errno::EPERM);
         }
         complete(walk)
     }
 
-    /// Whether a main child that is not reaped is not to be seen.
+    /// Whether the main child cannot be seen although it is not reaped.
     fn hides_main_child(&self, proc: &Proc) -> bool {
         self.main_child
             .is_some_and(|main_child| proc.hides(main_child))
@@ -458,7 +459,7 @@ struct Family {
 /// As many processes as there can be: `PID_MAX_LIMIT`, `include/linux/threads.h`. Only what is used takes memory.
 const MOST_PROCESSES: usize = 1 << 22;
 
-/// As many as there have to be room for, or the walk is not tried.
+/// With room for fewer than this the walk is not tried.
 const FEWEST_PROCESSES: usize = 1 << 8;
 
 impl Family {
@@ -544,7 +545,7 @@ impl Family {
         })
     }
 
-    /// The next descendant from this index on, which moves behind it.
+    /// The next descendant from this index on. Moves the index past it.
     fn next_descendant(&mut self, index: &mut usize) -> Option<Pid> {
         let (pids, _, marks) = self.tables()?;
         loop {

@@ -28,9 +28,9 @@ pub struct Job {
 enum HandOver {
     /// The init has not given it away.
     None,
-    /// The main child's group was given it, and the init has run ever since.
+    /// The main child's group has it, and the init has not been stopped since.
     Given,
-    /// The init was stopped since then, so that a shell above may have taken it.
+    /// The init has been stopped since then, so that a shell above may have taken it.
     GivenBeforeStop,
 }
 
@@ -48,7 +48,7 @@ pub enum Outcome {
 pub enum ChildTerminal {
     /// Nothing.
     LeaveAlone,
-    /// Its process group becomes the foreground one, of the terminal that is standard input.
+    /// Its process group becomes the foreground of the terminal that is standard input.
     BecomeForeground,
     /// The terminal becomes the controlling one of its session.
     BecomeControlling(Terminal),
@@ -71,6 +71,15 @@ impl ChildTerminal {
 }
 
 impl Job {
+    /// Without a main child there is nobody to give the terminal to (contract 9).
+    #[must_use]
+    pub const fn without_main_child(role: Role) -> Self {
+        Self {
+            role,
+            hand_over: HandOver::None,
+        }
+    }
+
     /// Before the fork: decides whether the main child's group gets the foreground (contract 2.2), or releases the
     /// terminal for a session of its own (contract 2.1).
     #[must_use]
@@ -231,7 +240,7 @@ enum Reaction {
     StopWithIt(Signal),
 }
 
-/// Whether this is how the kernel stops who reads the terminal, or drives it, from the background.
+/// Whether the kernel sends this signal to stop a process that uses the terminal from the background.
 const fn asks_for_terminal(signal: Signal) -> bool {
     matches!(signal, Signal::TTIN | Signal::TTOU)
 }
@@ -294,16 +303,16 @@ impl Stop {
     }
 }
 
-/// Whose the foreground process group of the terminal is.
+/// Who has the foreground of the terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Foreground {
     /// The init's group.
     Init,
     /// The main child's, even if it is gone.
     MainChild,
-    /// Another one that is gone.
+    /// Another group, which is gone.
     Nobody,
-    /// Another one.
+    /// Another group.
     Others,
 }
 
@@ -341,7 +350,7 @@ impl Terminal {
         }
     }
 
-    /// Whose the foreground is.
+    /// Who has the foreground.
     fn foreground(&self, main_child: Pid) -> Foreground {
         let group = terminal::tcgetpgrp(self.get()).ok().flatten();
         if group == Some(main_child) {

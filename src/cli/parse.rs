@@ -299,7 +299,7 @@ impl<'a> Parser<'a> {
         self.options.isolation = Isolation::ProcessGroup;
     }
 
-    /// Notes what is wrong where the words are read from.
+    /// Notes what is wrong, and in which source.
     fn fail(&mut self, problem: Problem<'a>) {
         if self.decided.is_none() {
             self.decided = Some(Err((self.source, problem)));
@@ -311,7 +311,7 @@ impl<'a> Parser<'a> {
         self.fail(Problem::UnknownOption { word, nearest });
     }
 
-    /// Draws the conclusion from all words: the command has this index and is this word.
+    /// Decides what all words together ask for. The command has this index and is this word.
     fn finish(
         mut self,
         command: Option<(usize, &'a [u8])>,

@@ -1,5 +1,5 @@
 //! The options, each with its spellings, its value and its help. The parser, the search for the nearest name, the
-//! error texts and `--help` read this table.
+//! error texts and `--help` read this table. Those of tini, dumb-init and catatonit are among them (contract 10.1).
 
 use crate::bytes::{Buffer, contains};
 use crate::cli::{Name, Topic};

@@ -13,7 +13,7 @@ use crate::posix::signal::Signal;
 use crate::posix::time::Milliseconds;
 use crate::proc_files::Disposition;
 
-/// How much an event matters; a log shows what is at or above its own level.
+/// How much an event matters; a log shows what is at or above its own level (contract 8.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     /// The init cannot do what it was asked to.
@@ -118,7 +118,7 @@ pub enum CountedFrom {
 pub enum DropReason {
     /// The init's own acts raised it (contract 3.5).
     CausedByPidling,
-    /// It is dead.
+    /// The main child is dead, or there is none.
     NoMainChild,
     /// As asked for by `-r A:0`.
     RewrittenTo0,
@@ -221,7 +221,7 @@ pub enum Event<'a> {
     },
     /// The main child ended well and left a daemon behind, which ends now (contract 7.4).
     DaemonCutOff { pid: Pid, daemon: Named<'a> },
-    /// A process that is not the main child was reaped; with `-w` a warning, in tini's words.
+    /// A process that is not the main child was reaped; with `-w` a warning, in tini's words (contract 4.2).
     Reaped { pid: Pid, warn: bool },
 
     // ---- Life of the main child ----

@@ -1,8 +1,8 @@
 //! One writer for both formats of a log line (contract 8.3, 8.4). It knows formats and types of values, and no event.
 //! Pure.
 //!
-//! Our own words are `&'static str`. Whatever comes from outside the program goes in as [`Value::Outside`], whose bytes are
-//! escaped, and of which a line shows so much that our own words always fit.
+//! Our own words are `&'static str`. Whatever comes from outside the program goes in as [`Value::Outside`], whose
+//! bytes are escaped, and cut so that our own words always fit.
 
 use crate::bytes::{Buffer, split, split_once};
 use crate::exec_failure::{Machine, append_machine};

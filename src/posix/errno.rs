@@ -2,7 +2,7 @@
 
 use core::num::NonZero;
 
-/// An error number. Never zero and always positive: the sign that the kernel returns it with is taken off in `sys`.
+/// An error number. Never zero and always positive: `sys` takes off the sign that the kernel returns it with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Errno(NonZero<u16>);
 
@@ -169,7 +169,7 @@ impl Errno {
         }
     }
 
-    /// The error with this number, which is one's.
+    /// The error with this number, which has to be an error's.
     const fn known(number: i32) -> Self {
         match Self::new(number) {
             Some(errno) => errno,

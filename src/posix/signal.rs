@@ -80,7 +80,7 @@ impl Signal {
         }
     }
 
-    /// The signal with this number, which is one's: another does not compile.
+    /// The signal with this number; one that is no signal's does not compile.
     const fn known(number: u8) -> Self {
         match Self::new(number) {
             Some(signal) => signal,

@@ -1,7 +1,7 @@
 //! Makes system calls: registers, the sign of an error, and the calls that take nothing but numbers.
 //!
 //! # Safety
-//! What a call does to memory is for the function to know that makes it. Calls that take numbers alone are listed
+//! The function that makes a call knows what it does to memory. Calls that take numbers alone are listed
 //! here as [`NumbersOnly`]: none of them reads, writes, maps or unmaps memory of this process.
 #![expect(unsafe_code, reason = "this is the kernel's door")]
 
@@ -18,7 +18,7 @@ compile_error!(
     "known are x86_64, x86, aarch64, riscv64, s390x, and little-endian arm and powerpc64"
 );
 
-// Those two for which the `syscalls` crate needs an unstable compiler.
+// The two for which the `syscalls` crate needs an unstable compiler.
 #[cfg(any(target_arch = "s390x", target_arch = "powerpc64"))]
 mod numbers;
 #[cfg(any(target_arch = "s390x", target_arch = "powerpc64"))]
@@ -82,7 +82,7 @@ pub(super) fn result(returned: usize) -> Result<usize> {
     Ok(returned)
 }
 
-/// What a call returned whose number says nothing: the last 4095 numbers are errors, `include/linux/err.h`. An error
+/// The result of a call whose number says nothing: the last 4095 numbers are errors, `include/linux/err.h`. An error
 /// alone fits a register, while a number or an error is handed on in memory, which takes 20 bytes more of each caller.
 #[inline(never)]
 pub(super) fn done(returned: usize) -> Result<()> {

@@ -101,7 +101,7 @@ impl SharedPage {
     }
 }
 
-/// Zeros of this process alone, of which those cost memory that are written: mmap(2), `MAP_NORESERVE`.
+/// Zeros of this process alone, which cost memory only once they are written: mmap(2), `MAP_NORESERVE`.
 #[derive(Debug)]
 pub struct Scratch(Mapping);
 

@@ -26,7 +26,7 @@ pub fn exit(status: u8) -> ! {
     }
 }
 
-/// The process that a call returned; ESRCH for a number that is none's.
+/// The process that a call returned; ESRCH for a number that is no process's.
 fn process(number: usize) -> Result<Pid> {
     Pid::new(to_int(number)).ok_or(Errno::ESRCH)
 }

@@ -392,7 +392,7 @@ fn a_stranger_with_the_number_of_the_dead_main_child_is_left_alone() {
     // Process 1 is a shell that starts the stranger beside the wrapper, which alone has no /proc.
     let beside = r#"
         mkfifo "$PIDS"
-        unshare --mount sh -c 'umount -l /proc && exec "$@"' sh "$@" &
+        unshare --mount sh -c 'umount -l /proc && exec "$@"' sh "$@" <&4 &
         wrapper=$!
         read pid <"$PIDS"
         "$PROBE" reborn "$pid" <&4 &

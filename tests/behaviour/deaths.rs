@@ -409,7 +409,7 @@ fn many_that_are_cut_off_are_told_in_one_line() {
     if !require_namespaces() {
         return;
     }
-    let main = r#"for i in $(seq 40); do sleep 1000 & done; echo ready; read line <&3; wait"#;
+    let main = "for i in $(seq 40); do sleep 1000 & done; echo ready; read line <&3; wait";
     for option in ["--log-format=json", "--log-format=text"] {
         let mut running = script(Init::new().as_pid_1().arg(option), main).spawn();
         let _ = running.wait_line("ready");

@@ -607,11 +607,7 @@ fn what_is_behind_a_failure_cannot_forge_a_line() {
     for option in ["--log-format=text", "--log-format=json"] {
         let output = Init::new().args([option, "--"]).arg(&app).run();
         output.expect_status(127);
-        assert_eq!(
-            output.stderr.iter().filter(|byte| **byte == b'\n').count(),
-            1,
-            "{output}"
-        );
+        assert_eq!(output.stderr().lines().count(), 1, "{output}");
         assert!(
             output
                 .stderr

@@ -22,7 +22,7 @@ const LONGEST: Duration = Duration::from_millis(6300);
 const AT_ONCE: usize = 8;
 
 /// How many cases of the matrix are carried out without `FAULTS=full`, and how many random ones.
-const SAMPLE: usize = 100;
+const SAMPLE: usize = 60;
 const RANDOM_SAMPLE: usize = 40;
 const RANDOM_FULL: usize = 500;
 

@@ -46,6 +46,7 @@ fn check_each(init: Init, sender_in_child: impl Fn(&Running) -> i32) {
     assert_eq!(reported(&output.stdout()), expected, "{output}");
 }
 
+/// Contract 3.1.
 #[test]
 fn every_signal_is_forwarded_once() {
     if emulator_lacks(Limit::Signals) {
@@ -123,6 +124,7 @@ fn sigchld_from_a_process_is_not_forwarded() {
     );
 }
 
+/// Contract 3.4.
 #[test]
 fn a_queued_signal_comes_with_its_value_and_its_sender() {
     if emulator_lacks(Limit::Signals) {
@@ -225,6 +227,7 @@ fn check_rewrites(options: &[&str], sent_and_got: &[(i32, Option<&str>)]) {
     assert_eq!(reported(&output.stdout()), expected, "{output}");
 }
 
+/// Contract 3.3.
 #[test]
 fn a_rewritten_signal_is_forwarded_as_the_other() {
     if emulator_lacks(Limit::Signals) {

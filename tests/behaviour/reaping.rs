@@ -22,6 +22,7 @@ fn stop(running: &Running) {
     assert!(eventually(LIMIT, || running.init_status().state() == 'T'));
 }
 
+/// Contract 4.1.
 #[test]
 fn pid_1_reaps_5000_orphans() {
     if !require_namespaces() {
@@ -235,6 +236,7 @@ fn wake_ups(init: Init) -> u64 {
     running.init_status().context_switches() - before
 }
 
+/// Contract 4.1.
 #[test]
 fn an_idle_init_never_wakes_up() {
     if !require_namespaces() {

@@ -292,7 +292,7 @@ fn a_pause_does_not_hold_the_mount_that_it_was_started_in() {
     assert!(!unmount(running.init_pid()));
 }
 
-/// A pause under a seccomp profile or a kernel without close_range(2), ENOSYS or EPERM.
+/// A pause under a seccomp profile or a kernel without `close_range(2)`: ENOSYS or EPERM.
 #[test]
 fn a_pause_closes_what_it_inherited_without_close_range_too() {
     if !harness::require_strace() {

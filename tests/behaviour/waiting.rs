@@ -118,12 +118,12 @@ fn a_fifo_in_the_place_of_a_cgroup_file_holds_nobody_up() {
     }
     let own = format!(r#"{MAKE_FIFO} && mount --bind "$directory/fifo" /proc/$$/cgroup"#);
     // Whatever the version, and wherever the init is in its hierarchy.
-    let counts = r#"paths=$(cut -d : -f 3 /proc/self/cgroup | sort -u) &&
+    let counts = r"paths=$(cut -d : -f 3 /proc/self/cgroup | sort -u) &&
         mount -t tmpfs none /sys/fs/cgroup &&
         for path in $paths; do
             mkdir -p /sys/fs/cgroup/memory$path /sys/fs/cgroup$path &&
             mkfifo /sys/fs/cgroup/memory$path/memory.oom_control /sys/fs/cgroup$path/memory.events || break
-        done"#;
+        done";
     let counts_at_root = r"mount -t tmpfs none /sys/fs/cgroup && mkdir /sys/fs/cgroup/memory &&
         mkfifo /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control";
     for setup in [&own, counts, counts_at_root] {
@@ -146,10 +146,10 @@ fn the_state_in_a_false_proc_forges_no_line() {
     }
     let zeros = "0 ".repeat(48);
     let setup = format!(
-        r#"init=$$ && mount -t tmpfs none /proc && cd /proc && mkdir self $(seq 60) &&
+        r"init=$$ && mount -t tmpfs none /proc && cd /proc && mkdir self $(seq 60) &&
         for pid in $(seq 60); do printf '%s (x) \n 1 1 1 {zeros}\n' $pid >$pid/stat; done &&
         printf '%s (pidling) S 0 %s %s {zeros}\n' $init $init $init >self/stat &&
-        cp self/stat $init/stat && cd /"#
+        cp self/stat $init/stat && cd /"
     );
     let main = r#""$PROBE" app member ignore:TERM & exec "$PROBE" app main ignore:TERM"#;
     for place in BOTH {

@@ -32,7 +32,7 @@ use results::Results;
 use std::path::Path;
 use std::process::ExitCode;
 
-/// What `--update` writes, beside the README.
+/// What `--update` writes, beside the tables.
 const CHART: &str = "tests/bench/comparison.svg";
 
 fn main() -> ExitCode {
@@ -74,7 +74,7 @@ fn run(options: &Options) -> Result<()> {
     match options.format {
         Format::Text => print!("{}", report::text(&results)),
         Format::Json => println!("{:#}", report::json(&results)),
-        Format::Markdown => print!("{}", report::markdown(&results)),
+        Format::Markdown => print!("{}", whole_table(&results)),
     }
     let wants_files = options.update || options.svg.is_some();
     if wants_files && let Some(group) = results.groups.iter().find(|group| group.skipped.is_some())
@@ -87,11 +87,24 @@ fn run(options: &Options) -> Result<()> {
     if options.update {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         write(&root.join(CHART), &chart::svg(&results))?;
-        let readme = root.join("README.md");
-        let old = std::fs::read_to_string(&readme).context("cannot read README.md")?;
-        write(&readme, &report::update(&old, &report::markdown(&results))?)?;
+        let some = report::short_setting(&results) + &report::markdown(&results, report::README);
+        for (document, table) in [
+            ("docs/benchmarks.md", whole_table(&results)),
+            ("README.md", some),
+        ] {
+            let path = root.join(document);
+            let old = std::fs::read_to_string(&path)
+                .with_context(|| format!("cannot read {document}"))?;
+            let new = report::update(&old, &table).with_context(|| document.to_owned())?;
+            write(&path, &new)?;
+        }
     }
     Ok(())
+}
+
+/// All rows, and what they depend on.
+fn whole_table(results: &Results) -> String {
+    report::setting(results) + &report::markdown(results, report::ALL)
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {

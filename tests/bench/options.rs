@@ -24,7 +24,7 @@ pub(crate) enum Format {
     Text,
     /// One document.
     Json,
-    /// The README's table.
+    /// The table of `docs/benchmarks.md`.
     Markdown,
 }
 
@@ -35,7 +35,7 @@ pub(crate) struct Options {
     pub(crate) help: bool,
     pub(crate) extent: Extent,
     pub(crate) format: Format,
-    /// Write the README's table and the chart where they belong.
+    /// Write the tables and the chart where they belong.
     pub(crate) update: bool,
     /// Where to write the chart.
     pub(crate) svg: Option<PathBuf>,
@@ -113,9 +113,9 @@ Measures pidling beside the inits that are installed and a floor, in one run on 
       --only METRIC        measure only this, repeatable
       --init NAME=COMMAND  one more init; COMMAND is what comes before the child's words, often ends in --
       --json               print one JSON document
-      --markdown           print the README's table
+      --markdown           print the table of docs/benchmarks.md
       --svg FILE           write the chart
-      --update             write the table to README.md and the chart to its place
+      --update             write the tables to docs/benchmarks.md and README.md, the chart to its place
 Metrics:
 ",
     );

@@ -1,4 +1,4 @@
-//! The results as a text, as JSON and as the README's table.
+//! The results as a text, as JSON and as tables for the documents.
 
 use crate::goals::goals;
 use crate::inits::Kind;
@@ -236,8 +236,11 @@ pub(crate) fn json(results: &Results) -> Value {
     })
 }
 
-/// The rows of the README's table.
-const README: [(&str, &str); 20] = [
+/// Rows of a table: the key of a metric and what it is called.
+pub(crate) type Rows = [(&'static str, &'static str)];
+
+/// The rows of the whole table.
+pub(crate) const ALL: &Rows = &[
     ("file", "file, bytes"),
     ("mapped", "with the files that it maps, bytes"),
     ("rss", "memory at rest, VmRSS, kB"),
@@ -260,13 +263,35 @@ const README: [(&str, &str); 20] = [
     ("calls_orphan", "system calls per orphan"),
 ];
 
-/// The README's table with what it depends on.
-pub(crate) fn markdown(results: &Results) -> String {
-    let mut text = format!(
+/// The rows of the README: what users ask for, and where others are better.
+pub(crate) const README: &Rows = &[
+    ("file", "file, bytes"),
+    ("rss", "memory at rest, VmRSS, kB"),
+    ("start", "exec to the child's first instruction, µs"),
+    ("stop", "SIGTERM to the init's end, µs"),
+    ("calls_orphan", "system calls per orphan"),
+];
+
+/// What a table depends on.
+pub(crate) fn setting(results: &Results) -> String {
+    format!(
         "Measured on {} by `{}` on {}, {},\n{}. Medians, unless a row says\n\
          otherwise. The floor is the least that a program can do in an init's place: `tests/bench/floor.c`.\n\n",
         results.date, results.command, results.model, results.kernel, results.setting
-    );
+    )
+}
+
+/// The same in a line.
+pub(crate) fn short_setting(results: &Results) -> String {
+    format!(
+        "Measured on {} by `{}` on {}, {}. Medians.\n\n",
+        results.date, results.command, results.model, results.kernel
+    )
+}
+
+/// A table of these rows.
+pub(crate) fn markdown(results: &Results, rows: &Rows) -> String {
+    let mut text = String::new();
     let mut head = String::from("| | floor |");
     let mut rule = String::from("|---|---|");
     for init in &results.inits {
@@ -274,11 +299,11 @@ pub(crate) fn markdown(results: &Results) -> String {
         rule += "---|";
     }
     let _ = writeln!(text, "{head}\n{rule}");
-    for (key, title) in README {
+    for (key, title) in rows {
         let Some(metric) = results.metric(key) else {
             continue;
         };
-        let of = |row: &Row| row.quantile(if key == "storm" { 0.99 } else { 0.5 });
+        let of = |row: &Row| row.quantile(if *key == "storm" { 0.99 } else { 0.5 });
         let cell = |value: Option<f64>| value.map_or("-".into(), figure);
         let floor = metric.rows.iter().find(|row| row.kind == Kind::Floor);
         let _ = write!(text, "| {title} | {} |", cell(floor.map(of)));
@@ -290,17 +315,15 @@ pub(crate) fn markdown(results: &Results) -> String {
     text
 }
 
-/// What stands around the table in the README.
+/// What stands around a table in a document.
 const BEGIN: &str = "<!-- cargo bench -- --update -->\n";
 const END: &str = "<!-- end -->\n";
 
-/// The README with another table.
-pub(crate) fn update(readme: &str, table: &str) -> Result<String> {
-    let (before, rest) = readme
+/// A document with another table.
+pub(crate) fn update(document: &str, table: &str) -> Result<String> {
+    let (before, rest) = document
         .split_once(BEGIN)
-        .context("README.md has no place for the table")?;
-    let (_, after) = rest
-        .split_once(END)
-        .context("README.md has no end of the table")?;
+        .context("there is no place for the table")?;
+    let (_, after) = rest.split_once(END).context("the table has no end")?;
     Ok(format!("{before}{BEGIN}\n{table}\n{END}{after}"))
 }

@@ -303,7 +303,7 @@ fn without_the_option_a_servers_own_signal_begins_nothing() {
     }
 }
 
-/// A message of PostgreSQL's protocol.
+/// A message of the protocol between `PostgreSQL` and its clients.
 fn message(kind: &[u8], text: &[u8]) -> Vec<u8> {
     let length = u32::try_from(text.len() + 4).expect("a short message");
     [kind, &length.to_be_bytes(), text].concat()

@@ -4,7 +4,7 @@
 //!   each process of its PID namespace that is left, then `counted`, and exits with the program's status.
 //! - `chain [session]`: each process makes the next one and exits at once.
 //! - `tree deep|flat N`: N processes that ignore SIGTERM, each the child of the one before or all of the first.
-//! - `slay deep|flat N`: makes such a tree, kills it with nothing but two reads of each process, and says
+//! - `slay deep|flat N`: as process 1, makes such a tree, kills it with nothing but two reads of each process, and says
 //!   `took MILLISECONDS`.
 //! - `zombies N STATUS`: leaves N dead children and exits with the status.
 //! - `reborn PID`: makes a process with this number as soon as it is free, the leader of its group, which says
@@ -29,7 +29,11 @@ pub(crate) fn census(arguments: &[OsString]) -> Result<u8> {
     let status = match waitpid(Pid::from_raw(child.id().cast_signed()), None)? {
         WaitStatus::Exited(_, status) => u8::try_from(status)?,
         WaitStatus::Signaled(_, signal, _) => 128 + u8::try_from(signal as i32)?,
-        other => bail!("census: {other:?}"),
+        WaitStatus::Stopped(..)
+        | WaitStatus::PtraceEvent(..)
+        | WaitStatus::PtraceSyscall(_)
+        | WaitStatus::Continued(_)
+        | WaitStatus::StillAlive => bail!("census: the program has not ended"),
     };
     for pid in processes()? {
         if pid == own {
@@ -91,13 +95,18 @@ pub(crate) fn tree(arguments: &[OsString]) -> Result<u8> {
                 let _ = raw::fork(pause)?;
             }
         }
-        Some("deep") => {
-            for _ in 0..count {
-                if !raw::is_child_of_fork()? {
-                    let _ = pause();
-                }
-            }
+        // Each a program of its own: of memory that is copied a thousand times over, the kernel is long in disposing.
+        Some("deep") if count > 0 => {
+            let program = std::env::current_exe()?;
+            let below = [
+                "tree".to_owned(),
+                "deep".to_owned(),
+                (count - 1).to_string(),
+            ];
+            let _ = Command::new(program).args(below).spawn()?;
+            let _ = pause();
         }
+        Some("deep") => (),
         _ => bail!("tree deep|flat N"),
     }
     say_ready()?;
@@ -125,23 +134,14 @@ pub(crate) fn slay(arguments: &[OsString]) -> Result<u8> {
         .read_exact(&mut ready)?;
     let own = std::process::id().cast_signed();
     let began = Instant::now();
-    loop {
-        let others: Vec<i32> = processes()?.into_iter().filter(|pid| *pid != own).collect();
-        for pid in others {
-            for _ in 0..2 {
-                let _ = std::fs::read(format!("/proc/{pid}/stat"));
-            }
-            let _ = raw::kill(pid, libc::SIGKILL);
+    for pid in processes()?.into_iter().filter(|pid| *pid != own) {
+        for _ in 0..2 {
+            let _ = std::fs::read(format!("/proc/{pid}/stat"));
         }
-        match waitpid(None, None) {
-            Ok(_) => {
-                while waitpid(None, Some(WaitPidFlag::WNOHANG))
-                    .is_ok_and(|status| status != WaitStatus::StillAlive)
-                {}
-            }
-            Err(_) => break,
-        }
+        let _ = raw::kill(pid, libc::SIGKILL);
     }
+    // Nobody is born any more, and as process 1 this one gets all of them.
+    while waitpid(None, None).is_ok() {}
     say(&format!("took {}", began.elapsed().as_millis()))?;
     Ok(0)
 }
@@ -203,13 +203,14 @@ pub(crate) fn send_from_nested_namespace(signal: i32) -> Result<()> {
                 != Ok(WaitStatus::Exited(Pid::from_raw(sender), 0)),
         )
     })?;
-    match waitpid(Pid::from_raw(helper), None)? {
-        WaitStatus::Exited(_, 0) => Ok(()),
-        other => bail!(
-            "{} from a nested namespace: {other:?}",
-            signals::name(signal)
-        ),
-    }
+    let helper = Pid::from_raw(helper);
+    let ended = waitpid(helper, None)?;
+    anyhow::ensure!(
+        ended == WaitStatus::Exited(helper, 0),
+        "{} from a nested namespace: {ended:?}",
+        signals::name(signal)
+    );
+    Ok(())
 }
 
 pub(crate) fn hold_exec(arguments: &[OsString]) -> Result<u8> {

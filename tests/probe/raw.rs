@@ -125,16 +125,11 @@ pub(crate) fn fork(work: impl FnOnce() -> i32) -> io::Result<i32> {
     Ok(child)
 }
 
-/// Forks, and returns whether this is the child.
-pub(crate) fn is_child_of_fork() -> io::Result<bool> {
-    // SAFETY: this process has one thread, so the child may do what its parent may.
-    let child = unsafe { libc::fork() };
-    check(child.into()).map(|child| child == 0)
-}
-
 /// Forks, and ends the parent at once.
 pub(crate) fn go_on_as_child() -> io::Result<()> {
-    if !is_child_of_fork()? {
+    // SAFETY: this process has one thread, so the child may do what its parent may.
+    let child = unsafe { libc::fork() };
+    if check(child.into())? != 0 {
         // SAFETY: ends the process at once, without anything that the child needs.
         unsafe { libc::_exit(0) };
     }
@@ -201,8 +196,8 @@ pub(crate) fn exit_thread() -> ! {
 /// Has SIGIO sent to a process whenever the open file lets something be done, fcntl(2).
 pub(crate) fn make_asynchronous(descriptor: i32, owner: i32) -> io::Result<()> {
     // SAFETY: numbers and no memory.
-    let owned = unsafe { libc::fcntl(descriptor, libc::F_SETOWN, owner) };
-    let _ = check(owned.into())?;
+    let result = unsafe { libc::fcntl(descriptor, libc::F_SETOWN, owner) };
+    let _ = check(result.into())?;
     // SAFETY: numbers and no memory.
     let flags = unsafe { libc::fcntl(descriptor, libc::F_GETFL) };
     let _ = check(flags.into())?;

@@ -1,16 +1,22 @@
-//! The comparison in the README is as `cargo bench -- --update` writes it.
+//! The comparison with other inits is as `cargo bench -- --update` writes it.
 
 use std::path::Path;
+
+/// The whole table.
+const ALL: &str = "docs/benchmarks.md";
+
+/// Some of its rows.
+const SOME: &str = "README.md";
 
 fn file(name: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
-/// What the benchmark wrote to the README.
-fn comparison() -> String {
-    let readme = file("README.md");
-    let (_, rest) = readme
+/// What the benchmark wrote to a document.
+fn comparison(name: &str) -> String {
+    let text = file(name);
+    let (_, rest) = text
         .split_once("<!-- cargo bench -- --update -->\n")
         .expect("a table begins");
     let (table, _) = rest.split_once("<!-- end -->\n").expect("the table ends");
@@ -19,7 +25,7 @@ fn comparison() -> String {
 
 #[test]
 fn the_table_and_the_chart_come_from_the_same_run() {
-    let table = comparison();
+    let table = comparison(ALL);
     let chart = file("tests/bench/comparison.svg");
     let date = table.split("Measured on ").nth(1).expect("a date");
     let date = date.split(' ').next().expect("a date");
@@ -44,7 +50,7 @@ fn the_table_and_the_chart_come_from_the_same_run() {
 
 #[test]
 fn the_table_has_a_cell_for_every_init_in_every_row() {
-    let table = comparison();
+    let table = comparison(ALL);
     let columns = |line: &str| line.matches('|').count();
     let lines: Vec<&str> = table.lines().filter(|line| line.starts_with('|')).collect();
     let head = lines.first().expect("a head");
@@ -61,6 +67,22 @@ fn the_table_has_a_cell_for_every_init_in_every_row() {
     assert_eq!(lines.len(), 22);
     for line in &lines {
         assert_eq!(columns(line), columns(head), "{line}");
+    }
+}
+
+#[test]
+fn the_readme_has_five_rows_of_the_same_run() {
+    let all = comparison(ALL);
+    let some = comparison(SOME);
+    let date = |table: &str| {
+        let rest = table.split("Measured on ").nth(1).expect("a date");
+        rest.split(' ').next().expect("a date").to_owned()
+    };
+    assert_eq!(date(&some), date(&all));
+    let rows: Vec<&str> = some.lines().filter(|line| line.starts_with('|')).collect();
+    assert_eq!(rows.len(), 2 + 5);
+    for row in rows {
+        assert!(all.lines().any(|line| line == row), "{row}");
     }
 }
 

@@ -2,6 +2,7 @@
 //! images and reproducible builds. What is not installed is skipped, see `tests/behaviour`.
 
 #![expect(
+    clippy::arithmetic_side_effects,
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
@@ -15,6 +16,8 @@ harness::subject!();
 mod artifact;
 /// What the checks of a change require.
 mod checks;
+/// The contract, its citations and its index.
+mod clauses;
 /// The comparison in the README.
 mod comparison;
 /// README and code.

@@ -432,11 +432,12 @@ fn the_ways_to_install_in_the_readme_work() {
     let help = docker.call(&[&run[..], &[&name]].concat()).expect(0);
     assert!(help.stdout.starts_with("Usage: pidling "), "{help}");
     let context = Directory::new();
-    let lines = code(&section, "dockerfile");
+    let copy = section.split('`').find(|code| code.starts_with("COPY "));
+    let copy = copy.unwrap();
     let _ = context.write(
         "Dockerfile",
         &format!(
-            "FROM {}\n{lines}CMD [\"sh\", \"-c\", \"exit 9\"]\n",
+            "FROM {}\n{copy}\nENTRYPOINT [\"/pidling\", \"--\"]\nCMD [\"sh\", \"-c\", \"exit 9\"]\n",
             docker.image
         ),
     );
