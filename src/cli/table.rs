@@ -486,7 +486,6 @@ mod tests {
             "group",
             "--user",
             "--init",
-            "--signal",
             "---",
             "--tty",
             "--run",
