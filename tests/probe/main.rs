@@ -11,6 +11,7 @@
 mod launch;
 mod raw;
 mod report;
+mod seen;
 mod shutdown;
 mod signals;
 mod terminal;
@@ -38,6 +39,7 @@ const SUBCOMMANDS: &[(&str, Subcommand)] = &[
     ("launch", launch::run),
     ("orphans", orphans),
     ("report", report::run),
+    ("seen", seen::run),
     ("send", send),
     ("status", status),
     ("terminal", terminal::run),

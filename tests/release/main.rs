@@ -17,6 +17,8 @@ mod artifact;
 mod checks;
 /// The comparison in the README.
 mod comparison;
+/// The init beside an older one.
+mod differential;
 /// README and code.
 mod documentation;
 /// Who may call whom in `src`.
