@@ -134,7 +134,9 @@ impl Pair {
         for class in first {
             if lasting.contains(&class) {
                 let reason = allowed::reason(&class, &case);
-                let key = reason.map_or(class, |(glob, _)| glob.to_owned());
+                let key = reason.map_or(class, |(glob, why)| {
+                    format!("{glob} ({})", &why[..why.find(':').unwrap_or(0)])
+                });
                 let reason = reason.map(|(_, why)| why);
                 found.classes.entry(key).or_insert((0, number, reason)).0 += 1;
             } else {

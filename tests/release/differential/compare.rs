@@ -26,7 +26,26 @@ pub(crate) fn classes(old: &Outcome, new: &Outcome) -> BTreeSet<String> {
     if old.status != new.status {
         let _ = classes.insert(format!("status: {} -> {}", old.status, new.status));
     }
-    compare_lists("stdout", &old.stdout, &new.stdout, &mut classes);
+    let topic = match new.stdout.first().map(String::as_str) {
+        Some("Usage: pidling [OPTION...] [--] COMMAND [ARG...]") => Some("stdout of --help"),
+        Some(line) if line.starts_with("pidling is free software under") => {
+            Some("stdout of --license")
+        }
+        Some(_) | None => None,
+    };
+    match topic {
+        Some(topic)
+            if old
+                .stdout
+                .first()
+                .is_some_and(|line| new.stdout[0].get(..18) == line.get(..18)) =>
+        {
+            if old.stdout != new.stdout {
+                let _ = classes.insert(topic.to_owned());
+            }
+        }
+        Some(_) | None => compare_lists("stdout", &old.stdout, &new.stdout, &mut classes),
+    }
     compare_lists("the main child gets", &old.got, &new.got, &mut classes);
     compare_lists("text", &old.text, &new.text, &mut classes);
     compare_seen(&old.seen, &new.seen, &mut classes);
