@@ -232,7 +232,7 @@ const ALLOWED: &[Allowed] = &[
         "3.3: RTMAX-n",
     ),
     allow(
-        "event usage_error, option: * -> nothing",
+        "event usage_error, option: \"--wait-all\" -> nothing",
         always,
         "10.5: for one letter that resembles nothing, none",
     ),
@@ -240,6 +240,26 @@ const ALLOWED: &[Allowed] = &[
         "event usage_error, word: * -> nothing",
         always,
         "10.5: the option without its value stands in option",
+    ),
+    allow(
+        "event sigkill_explained, killer: \"from outside\" -> *",
+        always,
+        "7.1: the killer, as far as PID 1 and a wrapper can know it",
+    ),
+    allow(
+        "event usage_error, option of a name: \"--remap-exit\" -> \"--rewrite\"",
+        always,
+        "10.5: the nearest",
+    ),
+    allow(
+        "event usage_error, option of a name: \"--verbose\" -> \"--version\"",
+        always,
+        "10.5: the nearest",
+    ),
+    allow(
+        "event usage_error: -*",
+        |case| case.has("--log-format=text"),
+        "8.3: the format that any source before or after it asked for",
     ),
     allow(
         "stdout of --help",

@@ -550,7 +550,6 @@ impl Case {
         let step = random.pick(&["ignore:TERM", "block:TERM", "catch:TERM", "stop"]);
         self.probe(&["app", "A", step, "ignore:INT", "ignore:QUIT"]);
         self.steps = vec![Step::Line("A ready".into(), 1), Step::Signal(libc::SIGTERM)];
-        self.steps.extend([Step::Signal(libc::SIGINT)]);
     }
 
     fn rest(&mut self, random: &mut Random) {
@@ -571,7 +570,6 @@ impl Case {
             Step::Line("A ready".into(), 1),
             Step::Line("D ready".into(), 1),
             Step::Signal(libc::SIGTERM),
-            Step::Signal(libc::SIGINT),
             Step::CloseInput,
         ];
     }

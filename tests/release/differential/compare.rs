@@ -17,8 +17,11 @@ const NEW_FIELDS: &[(&str, &str)] = &[
 ];
 
 /// Values with another name: field, old, new.
-const RENAMED: &[(&str, &str, &str)] =
-    &[("disposition", "has not yet acted on", "has not acted on")];
+const RENAMED: &[(&str, &str, &str)] = &[
+    ("disposition", "has not yet acted on", "has not acted on"),
+    ("killer", "by pidling at the deadline", "deadline"),
+    ("killer", "by pidling, which forwarded it", "rewrite"),
+];
 
 /// What differs, each class once; empty when nothing does.
 pub(crate) fn classes(old: &Outcome, new: &Outcome) -> BTreeSet<String> {
@@ -158,14 +161,22 @@ fn compare_events(
             continue;
         }
         for (before, after) in before.iter().zip(&after) {
+            let word = before.get("word").and_then(Value::as_str);
             for field in before.keys().chain(after.keys()).collect::<BTreeSet<_>>() {
                 let (before, after) = (before.get(field), after.get(field));
                 if before != after {
                     let text = |value: Option<&Value>| {
                         value.map_or("nothing".to_owned(), Value::to_string)
                     };
+                    // What is nearest is one question for a letter and another for a name.
+                    let kind = match word {
+                        Some(word) if wanted == "usage_error" && word.starts_with("--") => {
+                            " of a name"
+                        }
+                        Some(_) | None => "",
+                    };
                     let _ = classes.insert(format!(
-                        "event {wanted}, {field}: {} -> {}",
+                        "event {wanted}, {field}{kind}: {} -> {}",
                         text(before),
                         text(after)
                     ));
