@@ -44,6 +44,8 @@ pub(crate) enum Step {
     Quit,
     /// The end of standard input.
     CloseInput,
+    /// The init has taken the signals that it was sent.
+    Taken,
     /// The init sleeps and has no child.
     Paused,
 }
@@ -315,8 +317,10 @@ impl Case {
                 case.steps.push(Step::Paused);
                 case.steps
                     .push(Step::Signal(random.pick(&[10, 12, 34, 64])));
+                case.steps.push(Step::Taken);
                 if random.percent(20) {
                     case.steps.push(Step::Signal(libc::SIGQUIT));
+                    case.steps.push(Step::Taken);
                 }
                 case.steps
                     .push(Step::Signal(random.pick(&[libc::SIGTERM, libc::SIGINT])));

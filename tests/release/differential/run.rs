@@ -64,6 +64,10 @@ fn act(running: &mut Running, step: &Step, fences: &mut usize) {
             }
         }
         Step::CloseInput => running.close_stdin(),
+        Step::Taken => wait(running, |running| {
+            let init = running.find_init().and_then(ProcStatus::of);
+            init.is_some_and(|status| status.pending() == 0)
+        }),
         Step::Paused => wait(running, is_paused),
     }
 }
