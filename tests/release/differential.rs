@@ -3,7 +3,8 @@
 //!
 //! `PIDLING_OLD=/path cargo test --release --test release differential -- --nocapture` runs it. The variables
 //! `DIFFERENTIAL_SEED`, `DIFFERENTIAL_CASES` (how many; 5,000 with `TESTS=full`, else 200), `DIFFERENTIAL_ONLY`
-//! (the number of one case, of which everything is shown) choose the cases.
+//! (the number of one case, of which everything is shown) choose the cases, `PIDLING_BINARY` another init than the built
+//! one. Every run looks through `/proc`: where many processes run, put `unshare --pid --fork --mount-proc` before it.
 
 /// What is different by intention.
 mod allowed;
@@ -219,15 +220,14 @@ fn nothing_but_what_the_contract_wants_differs_from_an_older_init() {
     println!("{} cases are the same, {} hang", found.same, found.hung);
     let mut unwanted = 0;
     for (class, (count, first, reason)) in &found.classes {
-        match reason {
-            Some(reason) => println!("allowed {count}: {class}: {reason}; case {first}"),
-            None => {
-                unwanted += count;
-                println!(
-                    "DIFFERS {count}: {class}; case {first}: {:?}",
-                    pair.case(*first)
-                );
-            }
+        if let Some(reason) = reason {
+            println!("allowed {count}: {class}: {reason}; case {first}");
+        } else {
+            unwanted += count;
+            println!(
+                "DIFFERS {count}: {class}; case {first}: {:?}",
+                pair.case(*first)
+            );
         }
     }
     for (class, (count, first)) in &found.passing {

@@ -2,6 +2,8 @@
 //! images and reproducible builds. What is not installed is skipped, see `tests/behaviour`.
 
 #![expect(
+    clippy::arithmetic_side_effects,
+    clippy::as_conversions,
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,

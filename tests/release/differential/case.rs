@@ -362,7 +362,7 @@ impl Case {
             }
         }
         if random.percent(12) {
-            let words: Vec<&str> = (0..random.below(3) + 1)
+            let words: Vec<&str> = (0..=random.below(3))
                 .flat_map(|_| random.pick(VALID).iter().copied())
                 .collect();
             let text = words.join(random.pick(&[" ", "\t", "\n ", "  "]));
@@ -526,7 +526,7 @@ impl Case {
         self.steps.push(Step::Line("ready ".into(), 1));
         // Under that name these stop the init too.
         let is_dumb_init = self.name.is_some_and(|name| name.ends_with("dumb-init"));
-        for _ in 0..random.below(4) + 1 {
+        for _ in 0..=random.below(4) {
             let signal = if random.percent(35) {
                 random.pick(&[
                     libc::SIGTERM,
