@@ -39,6 +39,15 @@ fn has_new_value(case: &Case) -> bool {
     case.has("-t1h") || case.has("-rUSR1:RTMAX-3")
 }
 
+/// SIGUSR2 is forwarded as SIGTERM.
+fn rewrites_to_stop(case: &Case) -> bool {
+    let option = "-rsigusr2:SIGTERM";
+    let options = case
+        .variable("PIDLING_OPTIONS")
+        .and_then(|text| text.to_str());
+    case.has(option) || options.is_some_and(|text| text.contains(option))
+}
+
 /// A stop signal is ignored on entry.
 fn ignores_stop_signal(case: &Case) -> bool {
     case.mask.1 == "all" || case.mask.1.contains("INT") || case.mask.1 == "TERM"
@@ -140,7 +149,7 @@ const ALLOWED: &[Allowed] = &[
     ),
     allow(
         "event signal_dropped: -*",
-        |case| case.kind == Kind::Pause && case.has("-rsigusr2:SIGTERM"),
+        |case| case.kind == Kind::Pause && rewrites_to_stop(case),
         "6.1: a stop signal as received or as forwarded",
     ),
     allow(
