@@ -159,10 +159,6 @@ pub fn last_part(path: &[u8]) -> &[u8] {
 }
 
 /// Whether a byte is among these.
-#[expect(
-    clippy::manual_contains,
-    reason = "the core library compares a word at a time, which takes 199 bytes of code"
-)]
 #[must_use]
 pub fn contains(bytes: &[u8], byte: u8) -> bool {
     split_once(bytes, byte).is_some()

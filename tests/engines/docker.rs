@@ -13,7 +13,7 @@ use std::time::Duration;
 use harness::engine::{
     Container, Directory, Docker, Ended, LIMIT, Process, Running, Terminal, eventually_some, finish,
 };
-use harness::{Requirement, eventually, peer, pidling, program, require};
+use harness::{Events, Requirement, eventually, peer, pidling, program, require};
 
 /// A way to get the init into a container.
 #[derive(Clone, Copy, Debug)]
@@ -166,7 +166,11 @@ fn the_stop_signal_of_an_image_starts_the_shutdown() {
     };
     let app = "trap 'echo quitting; exit 0' QUIT; echo ready; while :; do sleep 1000 & wait; done";
     for way in Way::all(docker) {
-        let options = ["--stop-signal=QUIT", "-e", "PIDLING_OPTIONS=-t 20s -v"];
+        let options = [
+            "--stop-signal=QUIT",
+            "-e",
+            "PIDLING_OPTIONS=-t 20s -v --stop-signal=QUIT",
+        ];
         let container = way.start(docker, &options, &["sh", "-c", app]);
         container.until_says("ready");
         let logs = stop_gently(&container, 0);
@@ -191,7 +195,6 @@ fn every_exit_status_is_the_apps_own() {
             ("exit 137", 137),
             ("exit 255", 255),
             ("kill -TERM $$", 143),
-            ("kill -SEGV $$", 139),
             ("kill -37 $$", 165),
         ] {
             let ended = way.run(docker, &[], &["sh", "-c", program]).expect(status);
@@ -201,15 +204,37 @@ fn every_exit_status_is_the_apps_own() {
                 "{way:?} {program}"
             );
         }
-        for (program, status, reason) in [
-            ("/srv/index.html", 126, "EACCES (permission denied)"),
-            ("/srv", 126, "EACCES (permission denied)"),
-            ("/none", 127, "ENOENT (no such file or directory)"),
-            ("none", 127, "ENOENT (no such file or directory)"),
+        // Contract 7.3.
+        let crash = way
+            .run(docker, &[], &["sh", "-c", "kill -SEGV $$"])
+            .expect(139);
+        let is_told = crash.stderr.contains(" was killed by SIGSEGV, ");
+        assert!(is_told && crash.stdout.is_empty(), "{way:?}: {crash}");
+        // Contract 2.7.
+        let json = ["-e", "PIDLING_OPTIONS=--log-format=json"];
+        for (program, status, error, reason) in [
+            ("/srv/index.html", 126, "EACCES", "no_execute_permission"),
+            ("/srv", 126, "EACCES", "directory"),
+            ("/none", 127, "ENOENT", "errno"),
+            ("none", 127, "ENOENT", "not_in_path"),
         ] {
-            let ended = way.run(docker, &[], &[program]).expect(status);
-            let line = format!("pidling: error: cannot execute {program}: {reason}\n");
-            assert_eq!((&*ended.stdout, &*ended.stderr), ("", &*line), "{way:?}");
+            let ended = way.run(docker, &json, &[program]).expect(status);
+            let events = Events::in_text(&ended.stderr);
+            let event = events.only("exec_failed");
+            assert_eq!(
+                (
+                    event.text("command"),
+                    event.text("error"),
+                    event.text("reason")
+                ),
+                (program, error, reason),
+                "{way:?}"
+            );
+            assert_eq!(
+                (&*ended.stdout, ended.stderr.lines().count()),
+                ("", 1),
+                "{way:?}"
+            );
         }
     }
 }
@@ -484,12 +509,13 @@ fn deadline_lines(survivors: &[Process], main: u32, elapsed: &str) -> String {
             pid, name, state, ..
         } = process;
         format!(
-            "pidling: warning: still here: process {pid} ({name}), state {state}, ignores SIGTERM\n"
+            "pidling: warning: had to kill process {pid} ({name}): it ignores SIGTERM (state {state})\n"
         )
     };
     let killed = format!(
-        "pidling: warning: sent SIGKILL to all, {elapsed} s after the shutdown began\n\
-         pidling: warning: main child {main} was killed with SIGKILL by pidling at the deadline\n"
+        "pidling: warning: the deadline has passed: sent SIGKILL to all that was left, \
+         {elapsed} s after the shutdown began\n\
+         pidling: warning: main child {main} was killed by SIGKILL, sent by pidling at the deadline\n"
     );
     survivors.iter().map(still_here).chain([killed]).collect()
 }
@@ -529,7 +555,7 @@ fn a_hung_app_is_killed_at_the_deadline_and_each_survivor_named() {
     assert!(elapsed < Duration::from_secs(20), "{elapsed:?}");
     assert_eq!(container.wait(), 137);
     let logs = container.logs();
-    let seconds = between(&logs.stderr, "to all, ", " s after");
+    let seconds = between(&logs.stderr, "that was left, ", " s after");
     assert_eq!(
         logs.stderr,
         deadline_lines(&survivors, main, seconds),
@@ -553,8 +579,8 @@ fn a_main_child_out_of_memory_is_told_from_other_deaths() {
         let logs = container.logs();
         let main = between(&logs.stderr, "main child ", " ");
         let line = format!(
-            "pidling: warning: main child {main} was killed with SIGKILL not sent by pidling; \
-             OOM kills of its cgroup so far: 1\n"
+            "pidling: warning: main child {main} was killed by SIGKILL, not sent by pidling; \
+             probably out of memory: the kernel has killed 1 process of this cgroup\n"
         );
         assert_eq!(logs.stderr, line, "{way:?}");
     }
@@ -572,8 +598,8 @@ fn a_main_child_killed_from_outside_is_told_from_other_deaths() {
         let _ = container.exec(&["kill", "-9", &main.to_string()]);
         assert_eq!(container.wait(), 137, "{way:?}");
         let line = format!(
-            "pidling: warning: main child {main} was killed with SIGKILL from outside; \
-             OOM kills of its cgroup so far: 0\n"
+            "pidling: warning: main child {main} was killed by SIGKILL, not sent by pidling, \
+             and not by the OOM killer: the kernel has killed 0 processes of this cgroup\n"
         );
         assert_eq!(container.logs().stderr, line, "{way:?}");
     }
@@ -593,9 +619,9 @@ fn an_environment_variable_brings_options_to_the_init_of_docker_run_init() {
     container.until_says("ready");
     let logs = stop_gently(&container, 143);
     assert_eq!(logs.stdout, "ready\ndraining\ndrained\n");
-    let main = between(&logs.stderr, "started sh as process ", "\n");
+    let main = between(&logs.stderr, "started 'sh' as process ", "\n");
     let begin = format!(
-        "pidling: started sh as process {main}\n\
+        "pidling: started 'sh' as process {main}\n\
          pidling: shutdown began with SIGTERM\n\
          pidling: forwarded SIGTERM to process {main}\n\
          pidling: main child {main} was killed by SIGTERM\n\

@@ -199,7 +199,7 @@ fn podman_run_init_ends_with_the_status_of_its_command() {
     let first = podman.run(&options, &["cat", "/proc/1/cmdline"]).expect(0);
     assert_eq!(first.stdout, "/run/podman-init\0--\0cat\0/proc/1/cmdline\0");
     let ended = podman.run(&options, &["none"]).expect(127);
-    let line = "pidling: error: cannot execute none: ENOENT (no such file or directory)\n";
+    let line = "pidling: error: cannot execute 'none': it is in no directory of PATH (ENOENT)\n";
     assert_eq!((&*ended.stdout, &*ended.stderr), ("", line));
 }
 

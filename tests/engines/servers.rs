@@ -358,7 +358,7 @@ fn a_server_behind_a_shell_answers_until_the_delay_is_over() {
         &output,
         143,
         &[
-            "pidling: started sh as process 2",
+            "pidling: started 'sh' as process 2",
             "pidling: shutdown began with SIGTERM",
             "pidling: holding SIGTERM back for N.NNN s",
             "pidling: forwarded SIGTERM to process 2",
