@@ -585,8 +585,10 @@ impl<'a, S: Steps> Supervisor<'a, S> {
             return;
         }
         if !self.options.wait_all {
+            // A command that was never executed has left nobody behind.
             if self.options.name == Name::DumbInit
                 && self.options.target == Target::Group
+                && ended.death.is_some()
                 && let Some(signal) = self.options.rewrites.apply(Signal::TERM)
             {
                 self.group_was_asked = true;

@@ -2,10 +2,10 @@
 
 use crate::placed::{BOTH, events, expect_nobody_left, expect_stop};
 use crate::rest::Copies;
-use crate::shutdown::{require_root, script, wait_for};
+use crate::shutdown::{script, wait_for};
 use harness::{
     Init, LIMIT, ProcStatus, call_number, children_of, descendants_of, eventually, pidling, probe,
-    require_namespaces,
+    require_namespaces, require_root,
 };
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
