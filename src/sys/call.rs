@@ -31,7 +31,7 @@ mod stub;
 pub(super) use syscalls::{Sysno, raw_syscall as syscall};
 #[cfg(any(target_arch = "s390x", target_arch = "powerpc64"))]
 pub(super) use {
-    numbers::{Sysno, syscall},
+    numbers::{Sysno, padded, syscall},
     stub::system_call,
 };
 
