@@ -28,6 +28,9 @@ unsafe extern "C" fn _start() -> ! {
     naked_asm!("mov r11, #0", "mov lr, #0", "mov r0, sp", "bic sp, sp, #7", "b {start}", start = sym start);
     #[cfg(target_arch = "riscv64")]
     naked_asm!("li s0, 0", "li ra, 0", "mv a0, sp", "andi sp, sp, -16", "tail {start}", start = sym start);
+    #[cfg(target_arch = "loongarch64")]
+    naked_asm!("move $fp, $zero", "move $ra, $zero", "move $a0, $sp", "bstrins.d $sp, $zero, 3, 0", "b {start}",
+        start = sym start);
     #[cfg(target_arch = "s390x")]
     naked_asm!("lgr %r2, %r15", "aghi %r15, -160", "xc 0(8, %r15), 0(%r15)", "jg {start}", start = sym start);
     // Functions find their constants through r2, and a frame starts with the address of the one above.

@@ -92,15 +92,18 @@ impl StartReport {
     }
 
     /// Stores a number.
+    // No order is asked for: the init looks only once it has waited for the child. Where a processor has no
+    // barriers (Arm before version 6), any other order would be a call of the kernel's helpers, which not every
+    // kernel has.
     fn store(&self, word: Word, number: u32) {
         if let Some(word) = self.word(word) {
-            word.store(number, Ordering::Release);
+            word.store(number, Ordering::Relaxed);
         }
     }
 
     fn load(&self, word: Word) -> u32 {
         self.word(word)
-            .map_or(0, |word| word.load(Ordering::Acquire))
+            .map_or(0, |word| word.load(Ordering::Relaxed))
     }
 
     /// Stores an index, counted from 1.

@@ -10,12 +10,13 @@
     all(target_arch = "arm", target_endian = "little"),
     all(target_arch = "powerpc64", target_endian = "little"),
     target_arch = "aarch64",
+    target_arch = "loongarch64",
     target_arch = "riscv64",
     target_arch = "s390x",
     target_arch = "x86",
 )))]
 compile_error!(
-    "known are x86_64, x86, aarch64, riscv64, s390x, and little-endian arm and powerpc64"
+    "known are x86_64, x86, aarch64, loongarch64, riscv64, s390x, and little-endian arm and powerpc64"
 );
 
 // The two for which the `syscalls` crate needs an unstable compiler.
@@ -30,7 +31,7 @@ mod stub;
 pub(super) use syscalls::{Sysno, raw_syscall as syscall};
 #[cfg(any(target_arch = "s390x", target_arch = "powerpc64"))]
 pub(super) use {
-    numbers::{Sysno, syscall},
+    numbers::{Sysno, padded, syscall},
     stub::system_call,
 };
 

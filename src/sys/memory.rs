@@ -147,7 +147,7 @@ mod tests {
         );
         let Fork::Parent(child) = fork().unwrap() else {
             for (word, value) in page.words().iter().zip(1..) {
-                word.store(value, Ordering::Release);
+                word.store(value, Ordering::Relaxed);
             }
             exit(0);
         };
@@ -155,7 +155,7 @@ mod tests {
         let words: Vec<u32> = page
             .words()
             .iter()
-            .map(|word| word.load(Ordering::Acquire))
+            .map(|word| word.load(Ordering::Relaxed))
             .collect();
         assert_eq!(words, [1, 2, 3, 4, 5, 6, 7, 8]);
     }

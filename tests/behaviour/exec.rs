@@ -1,6 +1,6 @@
 //! Finding and executing the command as execvp(3) does (contract 2.5, 2.6).
 
-use harness::{Events, Init, LIMIT, Limit, emulator_lacks, eventually, require_strace};
+use harness::{Events, Init, LIMIT, eventually, require_strace};
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
@@ -68,9 +68,6 @@ const EACCES: &str = "EACCES";
 
 #[test]
 fn what_is_not_there_is_127() {
-    if emulator_lacks(Limit::SharedMemory) {
-        return;
-    }
     let place = Place::new();
     let file = place.file("file", "", 0o755);
     check_failure(Init::new(), "no-such-command", 127, ENOENT);
@@ -97,9 +94,6 @@ fn the_status_of_a_failed_start_is_remapped_too() {
 
 #[test]
 fn what_cannot_be_executed_is_126() {
-    if emulator_lacks(Limit::SharedMemory) {
-        return;
-    }
     let place = Place::new();
     let file = place.file("file", "exit 7\n", 0o644);
     check_failure(Init::new(), &file.display().to_string(), 126, EACCES);
@@ -118,9 +112,6 @@ fn what_cannot_be_executed_is_126() {
 /// A file that somebody writes to, execve(2).
 #[test]
 fn what_is_being_written_is_126() {
-    if emulator_lacks(Limit::SharedMemory) {
-        return;
-    }
     let place = Place::new();
     let copy = place.0.join("busy");
     let _ = fs::copy("/bin/true", &copy).unwrap();
@@ -147,9 +138,6 @@ fn the_first_executable_along_path_is_run() {
 
 #[test]
 fn a_refusal_is_remembered_over_an_absence() {
-    if emulator_lacks(Limit::SharedMemory) {
-        return;
-    }
     let place = Place::new();
     let _ = place.file("refused/command", "", 0o644);
     for path in [
@@ -175,9 +163,6 @@ fn a_refusal_is_remembered_over_an_absence() {
 
 #[test]
 fn an_empty_path_element_is_the_current_directory() {
-    if emulator_lacks(Limit::SharedMemory) {
-        return;
-    }
     let place = Place::new();
     let _ = place.file("command", "#!/bin/sh\nexit 6\n", 0o755);
     for path in ["", ":", ":/nowhere", "/nowhere:", "/nowhere::/elsewhere"] {
@@ -210,9 +195,6 @@ fn relative_path_elements_start_from_the_current_directory() {
 
 #[test]
 fn without_path_the_usual_directories_are_searched() {
-    if emulator_lacks(Limit::SharedMemory) {
-        return;
-    }
     for init in [
         Init::new().env_remove("PATH"),
         Init::new().launch(["--env-clear"]),
@@ -230,9 +212,6 @@ fn without_path_the_usual_directories_are_searched() {
 
 #[test]
 fn a_word_with_a_slash_is_not_searched_for() {
-    if emulator_lacks(Limit::SharedMemory) {
-        return;
-    }
     let place = Place::new();
     let _ = place.file("bin/sub/command", "#!/bin/sh\nexit 1\n", 0o755);
     let init = || {
@@ -304,9 +283,6 @@ fn a_script_runs_under_its_interpreter() {
 /// Contract 8.3: no byte of a name reaches a terminal as it is.
 #[test]
 fn the_line_about_a_failure_escapes_the_command() {
-    if emulator_lacks(Limit::SharedMemory) {
-        return;
-    }
     let output = Init::new()
         .arg(OsStr::from_bytes(b"/no/a\xff\x1b[31m\n\"\\"))
         .run();

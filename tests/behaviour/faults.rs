@@ -3,10 +3,7 @@
 //! The document is the table and this file carries it out, so that neither can say more than the other.
 
 use harness::pty::Start;
-use harness::{
-    Init, LIMIT, Limit, Output, emulator_lacks, eventually, pidling, require_namespaces,
-    require_strace,
-};
+use harness::{Init, LIMIT, Output, eventually, pidling, require_namespaces, require_strace};
 use std::collections::BTreeSet;
 use std::fs;
 use std::panic::catch_unwind;
@@ -271,9 +268,6 @@ fn command() -> (tempfile::TempDir, std::path::PathBuf) {
 
 #[test]
 fn every_failure_has_the_outcome_in_the_table() {
-    if emulator_lacks(Limit::Measures) {
-        return;
-    }
     if !require_strace() || !require_namespaces() {
         return;
     }

@@ -455,9 +455,6 @@ fn first_system_call(binary: &Path) -> String {
 
 #[test]
 fn the_first_system_call_blocks_all_signals() {
-    if emulator_lacks(Limit::Measures) {
-        return;
-    }
     if !require_strace() {
         return;
     }

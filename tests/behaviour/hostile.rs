@@ -98,9 +98,6 @@ fn closed_standard_streams_do_not_matter_to_pid_1() {
 /// A root with two files in it: no /proc, no /dev, no /bin/sh, no library.
 #[test]
 fn a_root_with_nothing_but_two_files_is_enough() {
-    if emulator_lacks(Limit::SharedMemory) {
-        return;
-    }
     if !require_namespaces() {
         return;
     }

@@ -248,9 +248,6 @@ fn json_tells_the_same_as_text() {
 /// Contract 8.3: every byte a command can hold, each as the character with its number.
 #[test]
 fn json_escapes_every_byte_of_a_command() {
-    if emulator_lacks(Limit::SharedMemory) {
-        return;
-    }
     let all: Vec<u8> = (1..=255).collect();
     for bytes in all.chunks(32) {
         let bytes = [b"/no/", bytes].concat();
@@ -277,9 +274,6 @@ fn json_escapes_every_byte_of_a_command() {
 /// Contract 8.4: a line is at most 1,024 bytes; what is cut is marked, and what follows is there.
 #[test]
 fn a_long_word_is_cut_so_that_the_line_is_whole() {
-    if emulator_lacks(Limit::SharedMemory) {
-        return;
-    }
     for filler in ["x", "\x07", "\\", "\""] {
         for length in [700, 770, 780, 790, 800, 900, 1000, 1100, 4000, 100_000] {
             let command = format!("/no/{}", filler.repeat(length));

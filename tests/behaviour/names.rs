@@ -1,6 +1,6 @@
 //! The names the init is started under and the version lines that go with them (contract 10.3, 10.4).
 
-use harness::{Init, Limit, emulator_lacks, pidling};
+use harness::{Init, pidling};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 
@@ -115,9 +115,6 @@ fn every_name_runs_a_command() {
 /// The messages name the program, whatever it is started as.
 #[test]
 fn messages_start_alike_under_every_name() {
-    if emulator_lacks(Limit::SharedMemory) {
-        return;
-    }
     for name in ["tini", "dumb-init", "pidling"] {
         let output = Init::new()
             .argv0(name)

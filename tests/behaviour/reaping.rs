@@ -362,9 +362,6 @@ fn longest_run(text: &str, counts: impl Fn(&str) -> bool, ends: impl Fn(&str) ->
 /// sent again and again, no death shows.
 #[test]
 fn a_flood_of_signals_does_not_hold_the_reaping_back() {
-    if emulator_lacks(Limit::Measures) {
-        return;
-    }
     if !require_strace() {
         return;
     }
@@ -391,9 +388,6 @@ fn a_flood_of_signals_does_not_hold_the_reaping_back() {
 /// not name, because there were several, is found as well: one look at all children for each SIGCHLD.
 #[test]
 fn a_death_costs_one_look_at_all_children() {
-    if emulator_lacks(Limit::Measures) {
-        return;
-    }
     if !require_strace() {
         return;
     }

@@ -103,7 +103,7 @@ fn no_segment_is_writable_and_the_stack_is_not_executable() {
 }
 
 /// The largest pages that Linux can be built with, by machine.
-const PAGES: [(elf::Machine, u64); 7] = [
+const PAGES: [(elf::Machine, u64); 8] = [
     (elf::EM_X86_64, 0x1000),
     (elf::EM_386, 0x1000),
     (elf::EM_AARCH64, 0x10000),
@@ -111,6 +111,7 @@ const PAGES: [(elf::Machine, u64); 7] = [
     (elf::EM_RISCV, 0x1000),
     (elf::EM_PPC64, 0x10000),
     (elf::EM_S390, 0x1000),
+    (elf::EM_LOONGARCH, 0x10000),
 ];
 
 /// The kernel maps whole pages: with larger pages than the file was laid out for, it would refuse it.

@@ -64,7 +64,7 @@ macro_rules! syscall {
     ($number:expr $(, $argument:expr)* $(,)?) => {
         crate::sys::call::system_call(
             $number.id(),
-            crate::sys::call::numbers::padded([$($argument as usize),*]),
+            crate::sys::call::padded([$($argument as usize),*]),
         )
     };
 }

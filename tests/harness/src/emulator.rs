@@ -6,8 +6,6 @@ use crate::requirements::say_skipped;
 /// A limit of qemu-user 7.2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
-    /// It forks where clone(2) is to share memory: why a command could not be executed never comes back.
-    SharedMemory,
     /// It refuses `PR_SET_CHILD_SUBREAPER`: an init that is not PID 1 adopts nobody, and says so.
     ChildSubreaper,
     /// A thread of its own takes process id 2, which the test expects the main child to have.
@@ -26,7 +24,6 @@ impl Limit {
     /// What is said about a test that is skipped for it.
     const fn reason(self) -> &'static str {
         match self {
-            Self::SharedMemory => "the emulator forks where memory is to be shared",
             Self::ChildSubreaper => "the emulator knows no child subreaper",
             Self::ProcessIds => "a thread of the emulator takes process id 2",
             Self::Threads => "the emulator cannot start its thread",
