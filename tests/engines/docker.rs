@@ -13,7 +13,7 @@ use std::time::Duration;
 use harness::engine::{
     Container, Directory, Docker, Ended, LIMIT, Process, Running, Terminal, eventually_some, finish,
 };
-use harness::{Requirement, eventually, peer, pidling, program, require};
+use harness::{Events, Requirement, eventually, peer, pidling, program, require};
 
 /// A way to get the init into a container.
 #[derive(Clone, Copy, Debug)]
@@ -60,11 +60,11 @@ impl Way {
     }
 }
 
-/// A server that handles SIGTERM: it says so and exits with 42, at once.
+/// A server that handles SIGTERM: it says so, ends what it has started, and exits with 42, at once.
 const POLITE: &[&str] = &["sh", "-c", POLITE_SCRIPT];
 
 const POLITE_SCRIPT: &str =
-    "trap 'echo stopping; exit 42' TERM; echo ready; while :; do sleep 1000 & wait; done";
+    "sleep 1000 & trap 'echo stopping; kill $!; wait; exit 42' TERM; echo ready; wait";
 
 /// A shell and two programs that it has started, all of which ignore SIGTERM.
 const HUNG: &[&str] = &[
@@ -166,7 +166,11 @@ fn the_stop_signal_of_an_image_starts_the_shutdown() {
     };
     let app = "trap 'echo quitting; exit 0' QUIT; echo ready; while :; do sleep 1000 & wait; done";
     for way in Way::all(docker) {
-        let options = ["--stop-signal=QUIT", "-e", "PIDLING_OPTIONS=-t 20s -v"];
+        let options = [
+            "--stop-signal=QUIT",
+            "-e",
+            "PIDLING_OPTIONS=--stop-signal QUIT -t 20s -v",
+        ];
         let container = way.start(docker, &options, &["sh", "-c", app]);
         container.until_says("ready");
         let logs = stop_gently(&container, 0);
@@ -191,7 +195,6 @@ fn every_exit_status_is_the_apps_own() {
             ("exit 137", 137),
             ("exit 255", 255),
             ("kill -TERM $$", 143),
-            ("kill -SEGV $$", 139),
             ("kill -37 $$", 165),
         ] {
             let ended = way.run(docker, &[], &["sh", "-c", program]).expect(status);
@@ -201,14 +204,30 @@ fn every_exit_status_is_the_apps_own() {
                 "{way:?} {program}"
             );
         }
+        // Contract 7.3: a crash is told as well.
+        let json = ["-e", "PIDLING_OPTIONS=--log-format=json"];
+        let ended = way.run(docker, &json, &["sh", "-c", "echo $$; kill -SEGV $$"]);
+        let ended = ended.expect(139);
+        let log = Events::in_text(&ended.stderr);
+        assert_eq!(log.names(), ["main_child_crashed"], "{way:?}: {ended}");
+        let crash = log.only("main_child_crashed");
+        assert_eq!(
+            (&*crash.number("pid").to_string(), crash.text("signal")),
+            (ended.text(), "SIGSEGV"),
+            "{way:?}: {ended}"
+        );
         for (program, status, reason) in [
-            ("/srv/index.html", 126, "EACCES (permission denied)"),
-            ("/srv", 126, "EACCES (permission denied)"),
+            (
+                "/srv/index.html",
+                126,
+                "this user has no permission to execute it (EACCES)",
+            ),
+            ("/srv", 126, "it is a directory (EACCES)"),
             ("/none", 127, "ENOENT (no such file or directory)"),
-            ("none", 127, "ENOENT (no such file or directory)"),
+            ("none", 127, "it is in no directory of PATH (ENOENT)"),
         ] {
             let ended = way.run(docker, &[], &[program]).expect(status);
-            let line = format!("pidling: error: cannot execute {program}: {reason}\n");
+            let line = format!("pidling: error: cannot execute '{program}': {reason}\n");
             assert_eq!((&*ended.stdout, &*ended.stderr), ("", &*line), "{way:?}");
         }
     }
@@ -296,8 +315,8 @@ fn neither_privilege_nor_a_writable_root_is_needed() {
         "--cap-drop=ALL",
         "--security-opt=no-new-privileges",
     ];
-    let app = "trap 'exit 42' TERM; id -u; id -g; touch /file || echo ready; \
-               while :; do sleep 1000 & wait; done";
+    let app = "sleep 1000 & trap 'kill $!; wait; exit 42' TERM; \
+               id -u; id -g; touch /file || echo ready; wait";
     for way in Way::all(docker) {
         let container = way.start(docker, &options, &["sh", "-c", app]);
         container.until_says("ready");
@@ -484,12 +503,13 @@ fn deadline_lines(survivors: &[Process], main: u32, elapsed: &str) -> String {
             pid, name, state, ..
         } = process;
         format!(
-            "pidling: warning: still here: process {pid} ({name}), state {state}, ignores SIGTERM\n"
+            "pidling: warning: had to kill process {pid} ({name}): it ignores SIGTERM (state {state})\n"
         )
     };
     let killed = format!(
-        "pidling: warning: sent SIGKILL to all, {elapsed} s after the shutdown began\n\
-         pidling: warning: main child {main} was killed with SIGKILL by pidling at the deadline\n"
+        "pidling: warning: the deadline has passed: sent SIGKILL to all that was left, \
+         {elapsed} s after the shutdown began\n\
+         pidling: warning: main child {main} was killed by SIGKILL, sent by pidling at the deadline\n"
     );
     survivors.iter().map(still_here).chain([killed]).collect()
 }
@@ -529,7 +549,7 @@ fn a_hung_app_is_killed_at_the_deadline_and_each_survivor_named() {
     assert!(elapsed < Duration::from_secs(20), "{elapsed:?}");
     assert_eq!(container.wait(), 137);
     let logs = container.logs();
-    let seconds = between(&logs.stderr, "to all, ", " s after");
+    let seconds = between(&logs.stderr, "to all that was left, ", " s after");
     assert_eq!(
         logs.stderr,
         deadline_lines(&survivors, main, seconds),
@@ -553,8 +573,8 @@ fn a_main_child_out_of_memory_is_told_from_other_deaths() {
         let logs = container.logs();
         let main = between(&logs.stderr, "main child ", " ");
         let line = format!(
-            "pidling: warning: main child {main} was killed with SIGKILL not sent by pidling; \
-             OOM kills of its cgroup so far: 1\n"
+            "pidling: warning: main child {main} was killed by SIGKILL, not sent by pidling; probably out of memory: \
+             the kernel has killed 1 process of this cgroup\n"
         );
         assert_eq!(logs.stderr, line, "{way:?}");
     }
@@ -572,8 +592,8 @@ fn a_main_child_killed_from_outside_is_told_from_other_deaths() {
         let _ = container.exec(&["kill", "-9", &main.to_string()]);
         assert_eq!(container.wait(), 137, "{way:?}");
         let line = format!(
-            "pidling: warning: main child {main} was killed with SIGKILL from outside; \
-             OOM kills of its cgroup so far: 0\n"
+            "pidling: warning: main child {main} was killed by SIGKILL, not sent by pidling, \
+             and not by the OOM killer: the kernel has killed 0 processes of this cgroup\n"
         );
         assert_eq!(container.logs().stderr, line, "{way:?}");
     }
@@ -593,9 +613,9 @@ fn an_environment_variable_brings_options_to_the_init_of_docker_run_init() {
     container.until_says("ready");
     let logs = stop_gently(&container, 143);
     assert_eq!(logs.stdout, "ready\ndraining\ndrained\n");
-    let main = between(&logs.stderr, "started sh as process ", "\n");
+    let main = between(&logs.stderr, "started 'sh' as process ", "\n");
     let begin = format!(
-        "pidling: started sh as process {main}\n\
+        "pidling: started 'sh' as process {main}\n\
          pidling: shutdown began with SIGTERM\n\
          pidling: forwarded SIGTERM to process {main}\n\
          pidling: main child {main} was killed by SIGTERM\n\
@@ -788,7 +808,11 @@ fn the_example_dockerfile_builds_an_image_that_works() {
     .expect(0);
     let version = finish(Command::new(source.join("target/release/pidling")).arg("--version"));
     let version = version.expect(0);
-    let expected = concat!("pidling version ", env!("CARGO_PKG_VERSION"));
+    let expected = concat!(
+        "pidling version ",
+        env!("CARGO_PKG_VERSION"),
+        " - git.unknown"
+    );
     assert_eq!(
         version.text(),
         expected,

@@ -171,12 +171,12 @@ fn init_options(init: &str) -> [&str; 3] {
     ["--init", "--init-path", init]
 }
 
-/// A server that handles SIGTERM: it says so and exits with 42, at once.
+/// A server that handles SIGTERM: it says so, ends what it has started, and exits with 42, at once.
 const POLITE: &[&str] = &[
     "sh",
     "-c",
-    "trap 'echo stopping; exit 42' TERM; trap 'echo got USR1' USR1; echo ready; \
-     while :; do sleep 1000 & wait; done",
+    "sleep 1000 & trap 'echo stopping; kill $!; wait; exit 42' TERM; trap 'echo got USR1' USR1; \
+     echo ready; while :; do wait; done",
 ];
 
 #[test]
@@ -199,7 +199,7 @@ fn podman_run_init_ends_with_the_status_of_its_command() {
     let first = podman.run(&options, &["cat", "/proc/1/cmdline"]).expect(0);
     assert_eq!(first.stdout, "/run/podman-init\0--\0cat\0/proc/1/cmdline\0");
     let ended = podman.run(&options, &["none"]).expect(127);
-    let line = "pidling: error: cannot execute none: ENOENT (no such file or directory)\n";
+    let line = "pidling: error: cannot execute 'none': it is in no directory of PATH (ENOENT)\n";
     assert_eq!((&*ended.stdout, &*ended.stderr), ("", line));
 }
 

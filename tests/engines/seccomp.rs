@@ -29,7 +29,13 @@ fn check_stories(docker: &Docker, options: &[&str]) {
     let ended = run(&["--", "nothing"]).expect(127);
     assert_eq!(
         ended.stderr,
-        "pidling: error: cannot execute nothing: ENOENT (no such file or directory)\n"
+        "pidling: error: cannot execute 'nothing': it is in no directory of PATH (ENOENT)\n"
+    );
+    // The reason behind the errno takes a look at the file.
+    let ended = run(&["--", "/srv/index.html"]).expect(126);
+    assert_eq!(
+        ended.stderr,
+        "pidling: error: cannot execute '/srv/index.html': this user has no permission to execute it (EACCES)\n"
     );
     let busy = "echo $$; trap 'exit 9' USR1; kill -USR1 1; while :; do :; done";
     let ended = run(&["-v", "--", "sh", "-c", busy]).expect(9);
@@ -37,7 +43,7 @@ fn check_stories(docker: &Docker, options: &[&str]) {
     assert_eq!(
         ended.stderr,
         format!(
-            "pidling: started sh as process {child}\n\
+            "pidling: started 'sh' as process {child}\n\
              pidling: forwarded SIGUSR1 to process {child}\n\
              pidling: main child {child} exited with status 9\n\
              pidling: exiting with status 9\n"
@@ -60,8 +66,8 @@ fn check_stories(docker: &Docker, options: &[&str]) {
     // The rest does not go, and is killed.
     let stubborn = "trap '' TERM; sleep 1000 & echo $!; exit 5";
     let ended = run(&["-a", "-t", "500ms", "--", "sh", "-c", stubborn]).expect(5);
-    let survivor = format!("pidling: warning: still here: process {} (", ended.text());
-    let killed = "pidling: warning: sent SIGKILL to all, ";
+    let survivor = format!("pidling: warning: had to kill process {} (", ended.text());
+    let killed = "pidling: warning: the deadline has passed: sent SIGKILL to all that was left, ";
     for start in [&survivor, killed] {
         assert!(
             ended.stderr.lines().any(|one| one.starts_with(start)),
