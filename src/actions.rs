@@ -406,7 +406,7 @@ impl Steps for Actions<'_> {
         }
     }
 
-    fn child_ended(&mut self, pid: Pid, status: WaitStatus) -> bool {
+    fn main_child_ended(&mut self, pid: Pid, status: WaitStatus) -> bool {
         self.survivors.main_child_reaped();
         if self.explain_failed_start(status) {
             return false;

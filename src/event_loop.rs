@@ -2,7 +2,7 @@
 //! Nothing in here can end the init but [`crate::supervisor::Steps::end`].
 
 use crate::actions::Actions;
-use crate::limits::{BATCH, LOOK_FOR_STRANGERS, PAUSE_AFTER_ERROR};
+use crate::limits::{ASK_WHO_IS_LEFT, BATCH, PAUSE_AFTER_ERROR};
 use crate::posix::errno::Errno;
 use crate::posix::pid::Pid;
 use crate::posix::signal::{Received, Signal, SignalSet};
@@ -23,8 +23,8 @@ enum Wake {
     Nothing,
 }
 
-/// How to look for the next signal (contract 3.7).
-enum Look {
+/// How to wait for the next signal (contract 3.7).
+enum Wait {
     /// Sleep until one comes, or until this time.
     Sleep(Option<Instant>),
     /// Children are left to reap after a full batch: do not sleep, and leave SIGCHLD alone.
@@ -42,12 +42,12 @@ pub struct EventLoop<'a> {
     unreaped: bool,
     /// Reaps left until the next look at the pending signals.
     reaps_left: u8,
-    /// Signals taken in a row, without a look at anything else.
+    /// Signals received in a row, without a look at anything else.
     in_a_row: u8,
     /// Which ones these were.
-    taken: SignalSet,
+    which_in_a_row: SignalSet,
     /// PID 1 has no children, but is not alone in its namespace: processes have entered it by setns(2).
-    has_strangers: bool,
+    shares_namespace: bool,
 }
 
 impl<'a> EventLoop<'a> {
@@ -64,8 +64,8 @@ impl<'a> EventLoop<'a> {
             unreaped: true,
             reaps_left: BATCH,
             in_a_row: 0,
-            taken: SignalSet::EMPTY,
-            has_strangers: false,
+            which_in_a_row: SignalSet::EMPTY,
+            shares_namespace: false,
         }
     }
 
@@ -76,7 +76,7 @@ impl<'a> EventLoop<'a> {
             match self.wait() {
                 Wake::Signal(received) => self.supervisor.received(&received),
                 Wake::Child(named) => self.child(named),
-                Wake::Deadline(now) => self.supervisor.woken(now),
+                Wake::Deadline(now) => self.supervisor.timer_expired(now),
                 Wake::Nothing => {}
             }
             // Nobody may be left already, and then no SIGCHLD comes any more.
@@ -90,21 +90,21 @@ impl<'a> EventLoop<'a> {
         if let Some(received) = self.missed.take() {
             return Wake::Signal(received);
         }
-        let look = self.next_look();
-        let (signals, timeout) = match look {
-            Look::Sleep(None) => (SignalSet::ALL, None),
-            Look::Sleep(Some(at)) => {
+        let wait = self.next_wait();
+        let (signals, timeout) = match wait {
+            Wait::Sleep(None) => (SignalSet::ALL, None),
+            Wait::Sleep(Some(at)) => {
                 let now = self.supervisor.steps.now();
                 (SignalSet::ALL, Some(at.since(now)))
             }
-            Look::BetweenReaps => (SignalSet::ALL.without(Signal::CHLD), Some(Milliseconds(0))),
-            Look::AllBut(taken) => (taken.complement(), Some(Milliseconds(0))),
+            Wait::BetweenReaps => (SignalSet::ALL.without(Signal::CHLD), Some(Milliseconds(0))),
+            Wait::AllBut(received) => (received.complement(), Some(Milliseconds(0))),
         };
         self.reaps_left = BATCH;
         match signal::wait_for_signal(signals, timeout) {
             Ok(received) => {
                 self.in_a_row = self.in_a_row.saturating_add(1);
-                self.taken = self.taken.with(received.signal);
+                self.which_in_a_row = self.which_in_a_row.with(received.signal);
                 if received.signal == Signal::CHLD {
                     Wake::Child(Pid::new(received.sender.pid))
                 } else {
@@ -113,53 +113,53 @@ impl<'a> EventLoop<'a> {
                     Wake::Signal(received)
                 }
             }
-            Err(error) => self.no_signal(&look, error),
+            Err(error) => self.no_signal(&wait, error),
         }
     }
 
-    /// How to look next. After a batch of signals everything else gets its turn: children and the clock at once, other
+    /// How to wait next. After a batch of signals everything else gets its turn: children and the clock at once, other
     /// signals by the next look.
-    fn next_look(&mut self) -> Look {
+    fn next_wait(&mut self) -> Wait {
         if self.in_a_row >= BATCH {
-            let taken = self.taken;
+            let received = self.which_in_a_row;
             self.everything_else();
             self.in_a_row = 0;
-            self.taken = SignalSet::EMPTY;
-            return Look::AllBut(taken);
+            self.which_in_a_row = SignalSet::EMPTY;
+            return Wait::AllBut(received);
         }
         if self.unreaped {
-            return Look::BetweenReaps;
+            return Wait::BetweenReaps;
         }
-        let mut at = self.supervisor.wake_at();
-        if self.has_strangers {
-            let look_again = self.supervisor.steps.now().after(LOOK_FOR_STRANGERS);
-            at = Some(at.map_or(look_again, |at| at.min(look_again)));
+        let mut at = self.supervisor.next_timer();
+        if self.shares_namespace {
+            let ask_again = self.supervisor.steps.now().after(ASK_WHO_IS_LEFT);
+            at = Some(at.map_or(ask_again, |at| at.min(ask_again)));
         }
-        Look::Sleep(at)
+        Wait::Sleep(at)
     }
 
     /// Looks at the children and at the clock.
     fn everything_else(&mut self) {
         self.unreaped = true;
         self.reap_batch();
-        if self.supervisor.wake_at().is_some() {
+        if self.supervisor.next_timer().is_some() {
             let now = self.supervisor.steps.now();
-            self.supervisor.woken(now);
+            self.supervisor.timer_expired(now);
         }
     }
 
     /// The wait ended without a signal: the time is over, somebody has stopped and resumed the init (EINTR), or
     /// a call failed that never does.
-    fn no_signal(&mut self, look: &Look, error: Errno) -> Wake {
+    fn no_signal(&mut self, wait: &Wait, error: Errno) -> Wake {
         self.in_a_row = 0;
-        self.taken = SignalSet::EMPTY;
-        match (error, look) {
-            (Errno::EAGAIN, Look::Sleep(Some(at))) => {
-                // Strangers may have left meanwhile, and SIGCHLD may have been lost to a failing call.
+        self.which_in_a_row = SignalSet::EMPTY;
+        match (error, wait) {
+            (Errno::EAGAIN, Wait::Sleep(Some(at))) => {
+                // Those who share the namespace may have left meanwhile, and SIGCHLD may have been lost to a failing call.
                 self.unreaped = true;
                 Wake::Deadline(self.supervisor.steps.now_after_waiting_until(*at))
             }
-            (Errno::EAGAIN, Look::BetweenReaps | Look::AllBut(_)) | (Errno::EINTR, _) => {
+            (Errno::EAGAIN, Wait::BetweenReaps | Wait::AllBut(_)) | (Errno::EINTR, _) => {
                 Wake::Nothing
             }
             _ => {
@@ -177,7 +177,7 @@ impl<'a> EventLoop<'a> {
             && let Ok(Waited::Changed(pid, status)) = process::wait(Some(pid))
         {
             self.reaps_left = self.reaps_left.saturating_sub(1);
-            self.supervisor.child_changed(pid, status);
+            self.supervisor.child_changed_state(pid, status);
         }
     }
 
@@ -186,10 +186,12 @@ impl<'a> EventLoop<'a> {
         while self.unreaped && self.reaps_left > 0 {
             self.reaps_left = self.reaps_left.saturating_sub(1);
             match process::wait(None) {
-                Ok(Waited::Changed(pid, status)) => self.supervisor.child_changed(pid, status),
+                Ok(Waited::Changed(pid, status)) => {
+                    self.supervisor.child_changed_state(pid, status);
+                }
                 Ok(Waited::NothingYet) => {
                     self.unreaped = false;
-                    self.has_strangers = false;
+                    self.shares_namespace = false;
                 }
                 Err(Errno::ECHILD) if !self.supervisor.has_main_child() => self.no_children(),
                 // No kernel says this. Ask again later.
@@ -205,9 +207,9 @@ impl<'a> EventLoop<'a> {
     fn no_children(&mut self) {
         self.unreaped = false;
         if self.supervisor.waits_for_rest() {
-            self.has_strangers = !self.supervisor.steps.is_alone();
-            if !self.has_strangers {
-                self.supervisor.alone();
+            self.shares_namespace = !self.supervisor.steps.is_alone();
+            if !self.shares_namespace {
+                self.supervisor.nobody_left();
             }
         }
     }

@@ -46,7 +46,7 @@ pub const LONGEST_TIME: Milliseconds = Milliseconds(86_400_000);
 
 /// How often PID 1 asks whether it is alone, while it waits for processes that entered its namespace by
 /// setns(2): they are no children of it, so their death sends no SIGCHLD.
-pub const LOOK_FOR_STRANGERS: Milliseconds = Milliseconds(100);
+pub const ASK_WHO_IS_LEFT: Milliseconds = Milliseconds(100);
 
 /// How long to pause after an error that no kernel gives, so that it cannot take the whole processor.
 pub const PAUSE_AFTER_ERROR: Milliseconds = Milliseconds(100);

@@ -146,7 +146,7 @@ pub trait Steps {
     fn reaped(&mut self, pid: Pid, status: WaitStatus, explain: bool);
     /// Says how the main child ended. Returns whether it ever was the command: an execve(2) that failed explains
     /// itself.
-    fn child_ended(&mut self, pid: Pid, status: WaitStatus) -> bool;
+    fn main_child_ended(&mut self, pid: Pid, status: WaitStatus) -> bool;
     /// Sends a signal to the main child's process group, which may outlive it.
     fn signal_group(&mut self, signal: Signal);
     /// Asks the rest to end (contract 6.4), except the main child's group if that has had SIGTERM already.
@@ -267,7 +267,7 @@ pub struct Supervisor<'a, S> {
     deadline: Option<Deadline>,
     killing: Option<Killing>,
     /// The signals that the init has sent to the main child on somebody's account, other than keys at the terminal.
-    sent: SignalSet,
+    sent_for_others: SignalSet,
     /// The signals of keys at the terminal that it has forwarded.
     sent_for_terminal: SignalSet,
     /// The last stop signal or step of the ladder, and who got it.
@@ -290,7 +290,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
             shutdown: None,
             deadline: None,
             killing: None,
-            sent: SignalSet::EMPTY,
+            sent_for_others: SignalSet::EMPTY,
             sent_for_terminal: SignalSet::EMPTY,
             last_asked: (Asked::MainChild, Signal::TERM),
             group_has_term: false,
@@ -298,9 +298,9 @@ impl<'a, S: Steps> Supervisor<'a, S> {
         }
     }
 
-    /// When [`Self::woken`] wants to be called; `None` while nothing but a signal matters.
+    /// When [`Self::timer_expired`] wants to be called; `None` while nothing but a signal matters.
     #[must_use]
-    pub fn wake_at(&self) -> Option<Instant> {
+    pub fn next_timer(&self) -> Option<Instant> {
         if let Some(killing) = self.killing {
             return Some(killing.again_at.min(killing.since.after(GIVE_UP)));
         }
@@ -322,7 +322,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
         matches!(self.phase, Phase::Running { .. })
     }
 
-    /// Whether the init only waits for the rest, so that [`Self::alone`] is to be called.
+    /// Whether the init only waits for the rest, so that [`Self::nobody_left`] is to be called.
     #[must_use]
     pub const fn waits_for_rest(&self) -> bool {
         matches!(self.phase, Phase::WaitingForRest(_))
@@ -387,7 +387,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
             });
             self.steps.begin_shutdown(signal, delay);
             if delay.is_none() {
-                self.pass_on_stop(received, now);
+                self.forward_stop(received, now);
             }
             return;
         };
@@ -404,13 +404,13 @@ impl<'a, S: Steps> Supervisor<'a, S> {
             return;
         }
         self.release(now);
-        self.pass_on_stop(received, now);
+        self.forward_stop(received, now);
     }
 
     /// Forwards what is held back, if anything is.
     fn release(&mut self, now: Instant) {
         for received in self.take_held() {
-            self.pass_on_stop(&received, now);
+            self.forward_stop(&received, now);
         }
     }
 
@@ -422,7 +422,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
     }
 
     /// Hands a stop signal on: to the main child, or to a pause, which ends with it.
-    fn pass_on_stop(&mut self, received: &Received, now: Instant) {
+    fn forward_stop(&mut self, received: &Received, now: Instant) {
         if let Some(shutdown) = &mut self.shutdown
             && shutdown.forwarded.is_none()
         {
@@ -438,7 +438,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
                 self.ask(asked, received.signal);
             }
             Phase::Paused => {
-                self.main_part_ended(Ended::without_main_child(0, now));
+                self.wait_for_rest_or_end(Ended::without_main_child(0, now));
             }
             Phase::WaitingForRest(_) => {}
         }
@@ -451,7 +451,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
         if is_from_terminal {
             self.sent_for_terminal = self.sent_for_terminal.with(signal);
         } else {
-            self.sent = self.sent.with(signal);
+            self.sent_for_others = self.sent_for_others.with(signal);
         }
         let target = if is_from_terminal {
             Target::Group
@@ -472,11 +472,13 @@ impl<'a, S: Steps> Supervisor<'a, S> {
     // ---- Children ----
 
     /// A child changed state: it is dead and was reaped, or it was stopped.
-    pub fn child_changed(&mut self, pid: Pid, status: WaitStatus) {
+    pub fn child_changed_state(&mut self, pid: Pid, status: WaitStatus) {
         let is_main_child =
             matches!(self.phase, Phase::Running { main_child } if main_child == pid);
         match (status.exit_status(), status) {
-            (Some(exit_status), _) if is_main_child => self.child_ended(pid, status, exit_status),
+            (Some(exit_status), _) if is_main_child => {
+                self.main_child_reaped(pid, status, exit_status);
+            }
             (Some(_), _) => {
                 let is_explainable = self.killing.is_none() && self.role == Role::Pid1;
                 self.steps.reaped(pid, status, is_explainable);
@@ -489,11 +491,11 @@ impl<'a, S: Steps> Supervisor<'a, S> {
     }
 
     /// The main child is dead.
-    fn child_ended(&mut self, pid: Pid, status: WaitStatus, exit_status: u8) {
+    fn main_child_reaped(&mut self, pid: Pid, status: WaitStatus, exit_status: u8) {
         for held in self.take_held() {
             self.steps.drop_signal(held.signal, DropReason::NoMainChild);
         }
-        let was_command = self.steps.child_ended(pid, status);
+        let was_command = self.steps.main_child_ended(pid, status);
         let ended = Ended {
             status: self.remap(exit_status),
             death: was_command.then(|| self.death(status, exit_status)),
@@ -501,7 +503,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
             interrupt: self.interrupt(status, exit_status),
             at: self.steps.now(),
         };
-        self.main_part_ended(ended);
+        self.wait_for_rest_or_end(ended);
     }
 
     /// The status that the init ends with for this one: 0 where `-e` says so.
@@ -515,13 +517,14 @@ impl<'a, S: Steps> Supervisor<'a, S> {
 
     /// What there is to explain about the main child's death (contract 7.1 to 7.3).
     fn death(&self, status: WaitStatus, exit_status: u8) -> Death {
-        let was_sent =
-            |signal| self.sent.contains(signal) || self.sent_for_terminal.contains(signal);
+        let was_sent = |signal| {
+            self.sent_for_others.contains(signal) || self.sent_for_terminal.contains(signal)
+        };
         match status {
             WaitStatus::Killed { signal, .. } if signal == Signal::KILL => {
                 Death::Killed(if self.killing.is_some() {
                     Killer::Deadline
-                } else if self.sent.contains(signal) {
+                } else if self.sent_for_others.contains(signal) {
                     Killer::Rewrite
                 } else {
                     Killer::Outside
@@ -553,7 +556,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
         if self.role == Role::Pid1
             || status.killed_by() != Some(Signal::INT)
             || self.options.remapped.contains(exit_status)
-            || self.sent.contains(Signal::INT)
+            || self.sent_for_others.contains(Signal::INT)
             || self.steps.is_ignored(Signal::INT)
         {
             Interrupt::None
@@ -567,7 +570,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
     }
 
     /// The main child is dead, or the pause is over: ends, or waits for the rest.
-    fn main_part_ended(&mut self, ended: Ended) {
+    fn wait_for_rest_or_end(&mut self, ended: Ended) {
         self.phase = Phase::WaitingForRest(ended);
         if let Some(shutdown) = &mut self.shutdown {
             shutdown.slow_at = None;
@@ -582,8 +585,10 @@ impl<'a, S: Steps> Supervisor<'a, S> {
             return;
         }
         if !self.options.wait_all {
+            // A command that was never executed has left nobody behind.
             if self.options.name == Name::DumbInit
                 && self.options.target == Target::Group
+                && ended.death.is_some()
                 && let Some(signal) = self.options.rewrites.apply(Signal::TERM)
             {
                 self.group_was_asked = true;
@@ -617,7 +622,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
     }
 
     /// While the rest is waited for: nobody is left beside the init.
-    pub fn alone(&mut self) {
+    pub fn nobody_left(&mut self) {
         if let Phase::WaitingForRest(ended) = self.phase {
             self.end(ended);
         }
@@ -625,8 +630,8 @@ impl<'a, S: Steps> Supervisor<'a, S> {
 
     // ---- Time ----
 
-    /// It is `now`, and the time that [`Self::wake_at`] gave may have come. The deadline is looked at first.
-    pub fn woken(&mut self, now: Instant) {
+    /// It is `now`, and the time that [`Self::next_timer`] gave may have come. The deadline is looked at first.
+    pub fn timer_expired(&mut self, now: Instant) {
         if let Some(killing) = self.killing {
             return self.keep_killing(killing, now);
         }
@@ -677,7 +682,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
             Phase::WaitingForRest(_) => Asked::Rest,
         };
         if to != Asked::Rest {
-            self.sent = self.sent.with(signal);
+            self.sent_for_others = self.sent_for_others.with(signal);
             self.group_has_term |= to == Asked::Group && signal == Signal::TERM;
         }
         self.ask(to, signal);

@@ -255,12 +255,12 @@ impl Survivors {
     /// # Errors
     /// ESRCH where there is nobody; EPERM where nobody may be signalled.
     fn terminate_unseen(&mut self) -> sys::Result<()> {
-        let mut send = |signal| match self.role {
+        let mut signal_all = |signal| match self.role {
             Role::Pid1 => kill(Recipient::Everyone, Some(signal)),
             Role::Wrapper => self.signal_group(Some(signal)),
         };
-        let sent = send(Signal::TERM);
-        let _ = send(Signal::CONT);
+        let sent = signal_all(Signal::TERM);
+        let _ = signal_all(Signal::CONT);
         sent
     }
 

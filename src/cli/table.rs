@@ -264,7 +264,8 @@ pub fn nearest_to_name(name: &[u8]) -> Option<&'static Spec> {
 const COMPARED: usize = 32;
 
 /// By how many insertions, deletions and substitutions two words differ: first where the end of the longer one is left
-/// out of account, then as a whole. `None` if more than about every fourth letter of the shorter one differs.
+/// out of account, then as a whole. `None` if more than about every third letter of the shorter one differs: two
+/// letters that changed places in a short name are two.
 fn difference(word: &[u8], name: &[u8]) -> Option<(usize, usize)> {
     let word = word.get(..COMPARED).unwrap_or(word);
     // The distances of what was seen of the word from each beginning of the name but the empty one.
@@ -286,7 +287,7 @@ fn difference(word: &[u8], name: &[u8]) -> Option<(usize, usize)> {
     let ends = row.iter().zip(name).map(|(distance, _)| *distance);
     closest = ends.fold(closest, usize::min);
     let shorter = word.len().min(name.len());
-    (closest <= shorter.wrapping_add(1) / 4 && shorter > 0).then_some((closest, whole))
+    (closest <= shorter.wrapping_add(1) / 3 && shorter > 0).then_some((closest, whole))
 }
 
 /// The commit that this file was built from: 7 hexadecimal digits, or `unknown`.
@@ -485,7 +486,6 @@ mod tests {
             "group",
             "--user",
             "--init",
-            "--signal",
             "---",
             "--tty",
             "--run",

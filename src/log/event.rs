@@ -279,7 +279,6 @@ impl Event<'_> {
     // Not one call a line, as rustfmt would have it, but a line as it reads.
     #[expect(clippy::too_many_lines, reason = "one arm for each event")]
     #[rustfmt::skip]
-    #[expect(clippy::too_many_lines, reason = "an arm for each event")]
     pub fn describe<'l, 'a>(
         &self,
         begin: impl FnOnce(Level, &'static str) -> Option<&'l mut Line<'a>>,

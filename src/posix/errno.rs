@@ -21,6 +21,7 @@ const KNOWN: &[(Errno, &str)] = &[
     (Errno::EAGAIN, "EAGAIN (resource temporarily unavailable)"),
     (Errno::ENOMEM, "ENOMEM (cannot allocate memory)"),
     (Errno::EACCES, "EACCES (permission denied)"),
+    (Errno::EFAULT, "EFAULT (bad address)"),
     (Errno::EBUSY, "EBUSY (device or resource busy)"),
     (Errno::ENODEV, "ENODEV (no such device)"),
     (Errno::ENOTDIR, "ENOTDIR (not a directory)"),
@@ -71,93 +72,95 @@ const KNOWN: &[(Errno, &str)] = &[
 
 impl Errno {
     /// Operation not permitted.
-    pub const EPERM: Self = Self::known(libc::EPERM);
+    pub const EPERM: Self = Self::constant(libc::EPERM);
     /// No such file or directory.
-    pub const ENOENT: Self = Self::known(libc::ENOENT);
+    pub const ENOENT: Self = Self::constant(libc::ENOENT);
     /// No such process.
-    pub const ESRCH: Self = Self::known(libc::ESRCH);
+    pub const ESRCH: Self = Self::constant(libc::ESRCH);
     /// Interrupted system call.
-    pub const EINTR: Self = Self::known(libc::EINTR);
+    pub const EINTR: Self = Self::constant(libc::EINTR);
     /// Input/output error.
-    pub const EIO: Self = Self::known(libc::EIO);
+    pub const EIO: Self = Self::constant(libc::EIO);
     /// No such device or address.
-    pub const ENXIO: Self = Self::known(libc::ENXIO);
+    pub const ENXIO: Self = Self::constant(libc::ENXIO);
     /// Argument list too long.
-    pub const E2BIG: Self = Self::known(libc::E2BIG);
+    pub const E2BIG: Self = Self::constant(libc::E2BIG);
     /// Exec format error.
-    pub const ENOEXEC: Self = Self::known(libc::ENOEXEC);
+    pub const ENOEXEC: Self = Self::constant(libc::ENOEXEC);
     /// Bad file descriptor.
-    pub const EBADF: Self = Self::known(libc::EBADF);
+    pub const EBADF: Self = Self::constant(libc::EBADF);
     /// No child processes.
-    pub const ECHILD: Self = Self::known(libc::ECHILD);
+    pub const ECHILD: Self = Self::constant(libc::ECHILD);
     /// Resource temporarily unavailable.
-    pub const EAGAIN: Self = Self::known(libc::EAGAIN);
+    pub const EAGAIN: Self = Self::constant(libc::EAGAIN);
     /// Cannot allocate memory.
-    pub const ENOMEM: Self = Self::known(libc::ENOMEM);
+    pub const ENOMEM: Self = Self::constant(libc::ENOMEM);
     /// Permission denied.
-    pub const EACCES: Self = Self::known(libc::EACCES);
+    pub const EACCES: Self = Self::constant(libc::EACCES);
+    /// Bad address.
+    pub const EFAULT: Self = Self::constant(libc::EFAULT);
     /// Device or resource busy.
-    pub const EBUSY: Self = Self::known(libc::EBUSY);
+    pub const EBUSY: Self = Self::constant(libc::EBUSY);
     /// No such device.
-    pub const ENODEV: Self = Self::known(libc::ENODEV);
+    pub const ENODEV: Self = Self::constant(libc::ENODEV);
     /// Not a directory.
-    pub const ENOTDIR: Self = Self::known(libc::ENOTDIR);
+    pub const ENOTDIR: Self = Self::constant(libc::ENOTDIR);
     /// Is a directory.
-    pub const EISDIR: Self = Self::known(libc::EISDIR);
+    pub const EISDIR: Self = Self::constant(libc::EISDIR);
     /// Invalid argument.
-    pub const EINVAL: Self = Self::known(libc::EINVAL);
+    pub const EINVAL: Self = Self::constant(libc::EINVAL);
     /// Too many open files in system.
-    pub const ENFILE: Self = Self::known(libc::ENFILE);
+    pub const ENFILE: Self = Self::constant(libc::ENFILE);
     /// Too many open files.
-    pub const EMFILE: Self = Self::known(libc::EMFILE);
+    pub const EMFILE: Self = Self::constant(libc::EMFILE);
     /// Inappropriate ioctl for device.
-    pub const ENOTTY: Self = Self::known(libc::ENOTTY);
+    pub const ENOTTY: Self = Self::constant(libc::ENOTTY);
     /// Text file busy.
-    pub const ETXTBSY: Self = Self::known(libc::ETXTBSY);
+    pub const ETXTBSY: Self = Self::constant(libc::ETXTBSY);
     /// File too large.
-    pub const EFBIG: Self = Self::known(libc::EFBIG);
+    pub const EFBIG: Self = Self::constant(libc::EFBIG);
     /// No space left on device.
-    pub const ENOSPC: Self = Self::known(libc::ENOSPC);
+    pub const ENOSPC: Self = Self::constant(libc::ENOSPC);
     /// Read-only file system.
-    pub const EROFS: Self = Self::known(libc::EROFS);
+    pub const EROFS: Self = Self::constant(libc::EROFS);
     /// Broken pipe.
-    pub const EPIPE: Self = Self::known(libc::EPIPE);
+    pub const EPIPE: Self = Self::constant(libc::EPIPE);
     /// File name too long.
-    pub const ENAMETOOLONG: Self = Self::known(libc::ENAMETOOLONG);
+    pub const ENAMETOOLONG: Self = Self::constant(libc::ENAMETOOLONG);
     /// Function not implemented.
-    pub const ENOSYS: Self = Self::known(libc::ENOSYS);
+    pub const ENOSYS: Self = Self::constant(libc::ENOSYS);
     /// Too many levels of symbolic links.
-    pub const ELOOP: Self = Self::known(libc::ELOOP);
+    pub const ELOOP: Self = Self::constant(libc::ELOOP);
     /// Value too large for defined data type.
-    pub const EOVERFLOW: Self = Self::known(libc::EOVERFLOW);
+    pub const EOVERFLOW: Self = Self::constant(libc::EOVERFLOW);
     /// Accessing a corrupted shared library.
-    pub const ELIBBAD: Self = Self::known(libc::ELIBBAD);
+    pub const ELIBBAD: Self = Self::constant(libc::ELIBBAD);
     /// Operation not supported.
-    pub const EOPNOTSUPP: Self = Self::known(libc::EOPNOTSUPP);
+    pub const EOPNOTSUPP: Self = Self::constant(libc::EOPNOTSUPP);
     /// Connection timed out.
-    pub const ETIMEDOUT: Self = Self::known(libc::ETIMEDOUT);
+    pub const ETIMEDOUT: Self = Self::constant(libc::ETIMEDOUT);
     /// Stale file handle.
-    pub const ESTALE: Self = Self::known(libc::ESTALE);
+    pub const ESTALE: Self = Self::constant(libc::ESTALE);
     /// Structure needs cleaning.
-    pub const EUCLEAN: Self = Self::known(libc::EUCLEAN);
+    pub const EUCLEAN: Self = Self::constant(libc::EUCLEAN);
     /// Disk quota exceeded.
-    pub const EDQUOT: Self = Self::known(libc::EDQUOT);
+    pub const EDQUOT: Self = Self::constant(libc::EDQUOT);
     /// Required key not available.
-    pub const ENOKEY: Self = Self::known(libc::ENOKEY);
+    pub const ENOKEY: Self = Self::constant(libc::ENOKEY);
     /// Host is down.
-    pub const EHOSTDOWN: Self = Self::known(libc::EHOSTDOWN);
+    pub const EHOSTDOWN: Self = Self::constant(libc::EHOSTDOWN);
     /// Transport endpoint is not connected.
-    pub const ENOTCONN: Self = Self::known(libc::ENOTCONN);
+    pub const ENOTCONN: Self = Self::constant(libc::ENOTCONN);
     /// Remote I/O error.
-    pub const EREMOTEIO: Self = Self::known(libc::EREMOTEIO);
+    pub const EREMOTEIO: Self = Self::constant(libc::EREMOTEIO);
     /// Key has been revoked.
-    pub const EKEYREVOKED: Self = Self::known(libc::EKEYREVOKED);
+    pub const EKEYREVOKED: Self = Self::constant(libc::EKEYREVOKED);
     /// Key was rejected by service.
-    pub const EKEYREJECTED: Self = Self::known(libc::EKEYREJECTED);
+    pub const EKEYREJECTED: Self = Self::constant(libc::EKEYREJECTED);
     /// Software caused connection abort.
-    pub const ECONNABORTED: Self = Self::known(libc::ECONNABORTED);
+    pub const ECONNABORTED: Self = Self::constant(libc::ECONNABORTED);
     /// No medium found.
-    pub const ENOMEDIUM: Self = Self::known(libc::ENOMEDIUM);
+    pub const ENOMEDIUM: Self = Self::constant(libc::ENOMEDIUM);
 
     /// Takes a number; `None` unless it is between 1 and 4095, the kernel's `MAX_ERRNO` (`include/linux/err.h`).
     #[must_use]
@@ -170,7 +173,7 @@ impl Errno {
     }
 
     /// The error with this number, which has to be an error's.
-    const fn known(number: i32) -> Self {
+    const fn constant(number: i32) -> Self {
         match Self::new(number) {
             Some(errno) => errno,
             None => Self(NonZero::<u16>::MIN),

@@ -25,51 +25,51 @@ impl Signal {
     /// The highest signal number.
     pub const LAST: u8 = RTMAX;
     /// Hang-up of the terminal.
-    pub const HUP: Self = Self::known(1);
+    pub const HUP: Self = Self::constant(1);
     /// Interrupt from the keyboard.
-    pub const INT: Self = Self::known(2);
+    pub const INT: Self = Self::constant(2);
     /// Quit from the keyboard.
-    pub const QUIT: Self = Self::known(3);
+    pub const QUIT: Self = Self::constant(3);
     /// Illegal instruction.
-    pub const ILL: Self = Self::known(4);
+    pub const ILL: Self = Self::constant(4);
     /// Trace or breakpoint trap.
-    pub const TRAP: Self = Self::known(5);
+    pub const TRAP: Self = Self::constant(5);
     /// abort(3).
-    pub const ABRT: Self = Self::known(6);
+    pub const ABRT: Self = Self::constant(6);
     /// Bus error: bad memory access.
-    pub const BUS: Self = Self::known(7);
+    pub const BUS: Self = Self::constant(7);
     /// Erroneous arithmetic.
-    pub const FPE: Self = Self::known(8);
+    pub const FPE: Self = Self::constant(8);
     /// Kill: neither caught, blocked nor ignored.
-    pub const KILL: Self = Self::known(9);
+    pub const KILL: Self = Self::constant(9);
     /// Invalid memory reference.
-    pub const SEGV: Self = Self::known(11);
+    pub const SEGV: Self = Self::constant(11);
     /// Write to a pipe that nobody reads.
-    pub const PIPE: Self = Self::known(13);
+    pub const PIPE: Self = Self::constant(13);
     /// Termination.
-    pub const TERM: Self = Self::known(15);
+    pub const TERM: Self = Self::constant(15);
     /// A child stopped or ended.
-    pub const CHLD: Self = Self::known(17);
+    pub const CHLD: Self = Self::constant(17);
     /// Continue if stopped.
-    pub const CONT: Self = Self::known(18);
+    pub const CONT: Self = Self::constant(18);
     /// Stop: neither caught, blocked nor ignored.
-    pub const STOP: Self = Self::known(19);
+    pub const STOP: Self = Self::constant(19);
     /// Stop typed at the terminal.
-    pub const TSTP: Self = Self::known(20);
+    pub const TSTP: Self = Self::constant(20);
     /// Terminal input by a background process.
-    pub const TTIN: Self = Self::known(21);
+    pub const TTIN: Self = Self::constant(21);
     /// Terminal output by a background process.
-    pub const TTOU: Self = Self::known(22);
+    pub const TTOU: Self = Self::constant(22);
     /// Limit of processor time exceeded.
-    pub const XCPU: Self = Self::known(24);
+    pub const XCPU: Self = Self::constant(24);
     /// Limit of file size exceeded.
-    pub const XFSZ: Self = Self::known(25);
+    pub const XFSZ: Self = Self::constant(25);
     /// The terminal's size has changed.
-    pub const WINCH: Self = Self::known(28);
+    pub const WINCH: Self = Self::constant(28);
     /// Input or output is possible.
-    pub const IO: Self = Self::known(29);
+    pub const IO: Self = Self::constant(29);
     /// Bad system call.
-    pub const SYS: Self = Self::known(31);
+    pub const SYS: Self = Self::constant(31);
 
     /// Takes a number; `None` unless it is a signal's.
     #[must_use]
@@ -81,7 +81,7 @@ impl Signal {
     }
 
     /// The signal with this number; one that is no signal's does not compile.
-    const fn known(number: u8) -> Self {
+    const fn constant(number: u8) -> Self {
         match Self::new(number) {
             Some(signal) => signal,
             None => Self(NonZero::<u8>::MIN),

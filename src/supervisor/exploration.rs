@@ -20,9 +20,10 @@ use Role::{Pid1, Wrapper};
 
 /// Command lines, and the roles that they are explored in.
 #[rustfmt::skip]
-const COMMAND_LINES: [(&str, &[Role]); 18] = [
+const COMMAND_LINES: [(&str, &[Role]); 19] = [
     ("pidling", &[Pid1, Wrapper]),
     ("pidling -t 2s", &[Pid1, Wrapper]),
+    ("pidling -t 20s", &[Pid1]),
     ("pidling -t 2s --stop-delay 300ms", &[Pid1, Wrapper]),
     ("pidling --stop-delay 300ms", &[Pid1]),
     ("pidling -t 2s --escalate 500ms:INT --escalate 1500ms:QUIT", &[Pid1, Wrapper]),
@@ -195,7 +196,7 @@ impl Steps for Recorder {
         assert_eq!(pid.number(), ORPHAN);
         self.record(Step::Reaped { explain });
     }
-    fn child_ended(&mut self, pid: Pid, _: WaitStatus) -> bool {
+    fn main_child_ended(&mut self, pid: Pid, _: WaitStatus) -> bool {
         assert_eq!(pid.number(), MAIN_CHILD);
         self.record(Step::ChildEnded);
         self.was_command
@@ -545,13 +546,13 @@ impl Event {
     /// Whether the kernel and the event loop can come up with this now.
     fn is_possible(self, supervisor: &Supervisor<'_, Recorder>, facts: &Facts) -> bool {
         let is_timed = facts.began.is_some() || facts.ended.is_some();
-        let is_due = supervisor.wake_at().is_some_and(|at| at <= facts.now);
+        let is_due = supervisor.next_timer().is_some_and(|at| at <= facts.now);
         match self {
             Self::Signal(_) | Self::OrphanDies => true,
             Self::MainChild { .. } => facts.has_main_child,
             Self::Alone => supervisor.waits_for_rest(),
             Self::Passes(_) | Self::Woken => is_timed,
-            Self::Due => supervisor.wake_at().is_some() && !is_due,
+            Self::Due => supervisor.next_timer().is_some() && !is_due,
         }
     }
 
@@ -565,14 +566,14 @@ impl Event {
             } => {
                 supervisor.steps.was_command = was_command;
                 supervisor.steps.has_foreground = has_foreground;
-                supervisor.child_changed(Pid::new(MAIN_CHILD).unwrap(), status);
+                supervisor.child_changed_state(Pid::new(MAIN_CHILD).unwrap(), status);
             }
             Self::OrphanDies => {
-                supervisor.child_changed(Pid::new(ORPHAN).unwrap(), WaitStatus::Exited(0));
+                supervisor.child_changed_state(Pid::new(ORPHAN).unwrap(), WaitStatus::Exited(0));
             }
-            Self::Alone => supervisor.alone(),
+            Self::Alone => supervisor.nobody_left(),
             Self::Passes(_) => {}
-            Self::Due | Self::Woken => supervisor.woken(supervisor.steps.now),
+            Self::Due | Self::Woken => supervisor.timer_expired(supervisor.steps.now),
         }
     }
 }
@@ -582,7 +583,7 @@ impl Supervisor<'_, Recorder> {
     fn state(&self) -> impl Eq + Hash + use<> {
         let times = (self.deadline, self.killing, self.shutdown);
         let signals = (
-            self.sent,
+            self.sent_for_others,
             self.sent_for_terminal,
             self.last_asked,
             self.group_has_term,
@@ -606,7 +607,7 @@ fn explore(case: &'static Case) -> Vec<Moment> {
                 }
                 let at = match event {
                     Event::Passes(length) => before.now.after(length),
-                    Event::Due => supervisor.wake_at().unwrap(),
+                    Event::Due => supervisor.next_timer().unwrap(),
                     Event::Signal(_)
                     | Event::MainChild { .. }
                     | Event::OrphanDies
@@ -629,8 +630,8 @@ fn explore(case: &'static Case) -> Vec<Moment> {
                     before,
                     steps,
                     after,
-                    wake_before: supervisor.wake_at(),
-                    wake_after: changed.wake_at(),
+                    wake_before: supervisor.next_timer(),
+                    wake_after: changed.next_timer(),
                     deadline_before: supervisor.deadline.map(|deadline| deadline.at),
                     deadline_after: changed.deadline.map(|deadline| deadline.at),
                     changed: changed.state() != supervisor.state(),

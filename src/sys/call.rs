@@ -78,14 +78,14 @@ pub(super) fn numbers<const N: usize>(call: NumbersOnly<N>, arguments: [usize; N
 
 /// What a call returned: a number or an error.
 pub(super) fn result(returned: usize) -> Result<usize> {
-    done(returned)?;
+    success(returned)?;
     Ok(returned)
 }
 
 /// The result of a call whose number says nothing: the last 4095 numbers are errors, `include/linux/err.h`. An error
 /// alone fits a register, while a number or an error is handed on in memory, which takes 20 bytes more of each caller.
 #[inline(never)]
-pub(super) fn done(returned: usize) -> Result<()> {
+pub(super) fn success(returned: usize) -> Result<()> {
     match i32::try_from(returned.wrapping_neg()).map(Errno::new) {
         Ok(Some(errno)) => Err(errno),
         Ok(None) | Err(_) => Ok(()),

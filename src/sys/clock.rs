@@ -5,7 +5,7 @@
 #![expect(unsafe_code, reason = "this is the kernel's door")]
 
 use super::Result;
-use super::call::{Sysno, done, register, syscall, to_int};
+use super::call::{Sysno, register, success, syscall, to_int};
 use super::file;
 use crate::posix::time::{Instant, Milliseconds};
 
@@ -47,7 +47,7 @@ fn clock_gettime(clock: libc::clockid_t) -> Result<(u32, u32)> {
     let mut time = timespec(Milliseconds(0));
     let time_address = &raw mut time;
     // SAFETY: `time` is a timespec.
-    done(unsafe { syscall!(Sysno::clock_gettime, register(clock), time_address) })?;
+    success(unsafe { syscall!(Sysno::clock_gettime, register(clock), time_address) })?;
     // Seconds are cut to 32 bits, nanoseconds fit them.
     let number = |number: isize| to_int(number.cast_unsigned()).cast_unsigned();
     Ok((number(time.seconds), number(time.nanoseconds) / 1_000_000))

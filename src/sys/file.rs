@@ -7,7 +7,7 @@
 
 use super::Result;
 use super::arguments::ZStr;
-use super::call::{self, Sysno, done, numbers, register, result, syscall, to_int};
+use super::call::{self, Sysno, numbers, register, result, success, syscall, to_int};
 use super::clock::timespec;
 use super::signal::SIGSET_SIZE;
 use crate::posix::signal::SignalSet;
@@ -64,7 +64,7 @@ impl Drop for OwnedDescriptor {
 /// EBADF where nothing is open; EIO, after which it is closed all the same.
 #[inline(never)]
 pub fn close(number: u32) -> Result<()> {
-    done(numbers(call::CLOSE, [Descriptor(number).register()]))
+    success(numbers(call::CLOSE, [Descriptor(number).register()]))
 }
 
 /// Closes all descriptors from this number on: `close_range(2)`.
@@ -76,7 +76,7 @@ pub fn close_range(first: u32) -> Result<()> {
         Descriptor(first).register(),
         Descriptor(u32::MAX).register(),
     );
-    done(numbers(call::CLOSE_RANGE, [first, last]))
+    success(numbers(call::CLOSE_RANGE, [first, last]))
 }
 
 /// How to open a file, open(2); always closed on exec.
@@ -233,7 +233,7 @@ pub(super) fn ppoll(descriptors: &mut [libc::pollfd], timeout: Milliseconds) -> 
     let no_mask = ptr::null::<SignalSet>();
     let (start, count) = (descriptors.as_mut_ptr(), descriptors.len());
     // SAFETY: there are `count` descriptors, `time` is a timespec and a null mask changes nothing.
-    done(unsafe { syscall!(Sysno::ppoll, start, count, time, no_mask, SIGSET_SIZE) })
+    success(unsafe { syscall!(Sysno::ppoll, start, count, time, no_mask, SIGSET_SIZE) })
 }
 
 /// What a file is, inode(7).
@@ -296,7 +296,7 @@ fn statx(directory: usize, path: ZStr<'_>, flags: i32) -> Result<FileStatus> {
     let [kind, mode, size] = [libc::STATX_TYPE, libc::STATX_MODE, libc::STATX_SIZE];
     let wanted = register((kind | mode | size).cast_signed());
     // SAFETY: the path is null-terminated, and the kernel writes one structure.
-    done(unsafe { syscall!(Sysno::statx, directory, path, flags, wanted, place) })?;
+    success(unsafe { syscall!(Sysno::statx, directory, path, flags, wanted, place) })?;
     // SAFETY: it holds numbers, which were zero before the kernel has written them.
     let libc::statx {
         stx_mode, stx_size, ..
@@ -324,7 +324,7 @@ fn statx(directory: usize, path: ZStr<'_>, flags: i32) -> Result<FileStatus> {
 pub fn access_to_execute(path: ZStr<'_>) -> Result<()> {
     let (path, mode) = (path.as_ptr(), register(libc::X_OK));
     // SAFETY: the path is null-terminated.
-    done(unsafe { syscall!(Sysno::faccessat, register(HERE), path, mode) })
+    success(unsafe { syscall!(Sysno::faccessat, register(HERE), path, mode) })
 }
 
 /// What kind of file system a file is on, statfs(2).
@@ -366,7 +366,7 @@ pub fn fstatfs(file: Descriptor) -> Result<Mount> {
     // systems there.
     #[cfg(target_pointer_width = "32")]
     let returned = unsafe { syscall!(Sysno::fstatfs64, file, size_of::<Statfs>(), place) };
-    done(returned)?;
+    success(returned)?;
     // SAFETY: it holds numbers, which were zero before the kernel has written them.
     let status = unsafe { status.assume_init() };
     let file_system = match status.f_type {

@@ -7,7 +7,7 @@
 
 use super::Result;
 use super::arguments::{Strings, ZStr};
-use super::call::{self, Sysno, done, numbers, register, result, syscall, to_int};
+use super::call::{self, Sysno, numbers, register, result, success, syscall, to_int};
 use super::file::OwnedDescriptor;
 use crate::posix::errno::Errno;
 use crate::posix::pid::Pid;
@@ -71,7 +71,7 @@ pub fn getsid() -> Option<Pid> {
 /// # Errors
 /// EPERM where it leads a session.
 pub fn setpgid_of_self() -> Result<()> {
-    done(numbers(call::SETPGID, [MYSELF, MYSELF]))
+    success(numbers(call::SETPGID, [MYSELF, MYSELF]))
 }
 
 /// Makes a child the leader of a new process group: setpgid(2).
@@ -81,7 +81,7 @@ pub fn setpgid_of_self() -> Result<()> {
 /// it is no child.
 pub fn setpgid_of_child(child: Pid) -> Result<()> {
     let child = register(child.number());
-    done(numbers(call::SETPGID, [child, child]))
+    success(numbers(call::SETPGID, [child, child]))
 }
 
 /// Makes this process the leader of a new session without controlling terminal: setsid(2).
@@ -89,7 +89,7 @@ pub fn setpgid_of_child(child: Pid) -> Result<()> {
 /// # Errors
 /// EPERM where it leads a process group already.
 pub fn setsid() -> Result<()> {
-    done(numbers(call::SETSID, []))
+    success(numbers(call::SETSID, []))
 }
 
 /// Makes orphaned descendants children of this process: prctl(2), `PR_SET_CHILD_SUBREAPER`.
@@ -110,7 +110,7 @@ pub fn set_parent_death_signal(signal: Signal) -> Result<()> {
 
 fn prctl(operation: i32, argument: usize) -> Result<()> {
     // SAFETY: both operations take a number.
-    done(unsafe { syscall!(Sysno::prctl, register(operation), argument, 0, 0, 0) })
+    success(unsafe { syscall!(Sysno::prctl, register(operation), argument, 0, 0, 0) })
 }
 
 /// Which side of a fork(2) this process is.
@@ -183,7 +183,7 @@ pub fn wait(child: Option<Pid>) -> Result<Waited> {
 /// that are as old; EBADF for anything but such a directory.
 pub fn pidfd_send_signal(directory: &OwnedDescriptor, signal: Signal) -> Result<()> {
     let directory = directory.get().register();
-    done(numbers(
+    success(numbers(
         call::PIDFD_SEND_SIGNAL,
         [directory, signal.number().into()],
     ))
@@ -196,7 +196,7 @@ pub fn pidfd_send_signal(directory: &OwnedDescriptor, signal: Signal) -> Result<
 pub fn chdir_to_root() -> Result<()> {
     let root = ZStr::from_c_str(c"/").as_ptr();
     // SAFETY: the path is null-terminated.
-    done(unsafe { syscall!(Sysno::chdir, root) })
+    success(unsafe { syscall!(Sysno::chdir, root) })
 }
 
 /// How many processes the user of this one may have: getrlimit(2), the soft limit `RLIMIT_NPROC`; `None` where there
@@ -216,7 +216,7 @@ pub fn process_limit() -> Result<Option<u64>> {
     let resource = libc::RLIMIT_NPROC as usize;
     let no_new_limit = ptr::null::<libc::rlimit64>();
     // SAFETY: the kernel writes one structure to `limit` and reads nothing from a null pointer.
-    done(unsafe {
+    success(unsafe {
         syscall!(
             Sysno::prlimit64,
             MYSELF,

@@ -5,7 +5,7 @@
 #![expect(unsafe_code, reason = "this is the kernel's door")]
 
 use super::Result;
-use super::call::{self, Sysno, done, numbers, register, result, syscall};
+use super::call::{self, Sysno, numbers, register, result, success, syscall};
 use super::clock::timespec;
 use crate::posix::errno::Errno;
 use crate::posix::pid::Pid;
@@ -84,7 +84,7 @@ fn rt_sigaction(signal: Signal, new: Option<Disposition>) -> Result<Disposition>
     let new = new.as_ref().map_or(ptr::null(), ptr::from_ref);
     let old_address = &raw mut old;
     // SAFETY: `Action` is at least as long as the kernel's structure, in both places; a null pointer sets nothing.
-    done(unsafe { syscall!(Sysno::rt_sigaction, number, new, old_address, SIGSET_SIZE) })?;
+    success(unsafe { syscall!(Sysno::rt_sigaction, number, new, old_address, SIGSET_SIZE) })?;
     if old.handler == libc::SIG_IGN {
         Ok(Disposition::Ignore)
     } else {
@@ -180,7 +180,7 @@ pub fn kill(recipient: Recipient, signal: Option<Signal>) -> Result<()> {
         Recipient::Everyone => -1,
     };
     let signal = signal.map_or(0, |signal| usize::from(signal.number()));
-    done(numbers(call::KILL, [register(recipient), signal]))
+    success(numbers(call::KILL, [register(recipient), signal]))
 }
 
 /// Sends a signal to a process as sigqueue(3) does, with the sender that it is to see:
@@ -196,7 +196,7 @@ pub fn queue_signal(to: Pid, signal: Signal, sender: &Sender) -> Result<()> {
     let (to, number) = (register(to.number()), register(info.signal));
     let info = &raw const info;
     // SAFETY: `info` is as long as the kernel's structure.
-    done(unsafe { syscall!(Sysno::rt_sigqueueinfo, to, number, info) })
+    success(unsafe { syscall!(Sysno::rt_sigqueueinfo, to, number, info) })
 }
 
 #[cfg(test)]

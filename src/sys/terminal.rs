@@ -5,7 +5,7 @@
 #![expect(unsafe_code, reason = "this is the kernel's door")]
 
 use super::Result;
-use super::call::{Sysno, done, result, syscall};
+use super::call::{Sysno, result, success, syscall};
 use super::file::Descriptor;
 use crate::posix::pid::Pid;
 
@@ -29,7 +29,7 @@ pub fn tcgetpgrp(terminal: Descriptor) -> Result<Option<Pid>> {
     let group_address = &raw mut group;
     let terminal = terminal.register();
     // SAFETY: TIOCGPGRP writes one pid_t.
-    done(unsafe { syscall!(Sysno::ioctl, terminal, libc::TIOCGPGRP, group_address) })?;
+    success(unsafe { syscall!(Sysno::ioctl, terminal, libc::TIOCGPGRP, group_address) })?;
     Ok(Pid::new(group))
 }
 
@@ -42,7 +42,7 @@ pub fn tcsetpgrp(terminal: Descriptor, group: Pid) -> Result<()> {
     let group = &raw const group;
     let terminal = terminal.register();
     // SAFETY: TIOCSPGRP reads one pid_t.
-    done(unsafe { syscall!(Sysno::ioctl, terminal, libc::TIOCSPGRP, group) })
+    success(unsafe { syscall!(Sysno::ioctl, terminal, libc::TIOCSPGRP, group) })
 }
 
 /// Gives up the controlling terminal: `TIOCNOTTY`. From a session leader it takes it from the whole session, whose
@@ -65,7 +65,7 @@ pub fn acquire_terminal(terminal: Descriptor) -> Result<()> {
 /// One of the two requests that take no more than a number, which is 0.
 fn ioctl(terminal: Descriptor, request: libc::Ioctl) -> Result<()> {
     // SAFETY: neither TIOCNOTTY nor TIOCSCTTY reads or writes memory.
-    done(unsafe { syscall!(Sysno::ioctl, terminal.register(), request, 0) })
+    success(unsafe { syscall!(Sysno::ioctl, terminal.register(), request, 0) })
 }
 
 #[cfg(test)]

@@ -265,7 +265,7 @@ fn seed() -> u64 {
     seed
 }
 
-/// SplitMix64: random numbers that follow from a seed.
+/// `SplitMix64`: random numbers that follow from a seed.
 struct Random(u64);
 
 impl Random {

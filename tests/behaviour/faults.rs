@@ -199,7 +199,7 @@ fn outcome(output: &Output) -> String {
     let stderr = output.stderr();
     if let Some(line) = stderr.strip_prefix("pidling: error: ") {
         // The words that follow are the command's, and the error's.
-        let end = line.find([':', '/']).unwrap();
+        let end = line.find([':', '\'']).unwrap();
         said.extend([": ", line[..end].trim_end()]);
         assert_eq!(stderr.lines().count(), 1, "{output}");
     }
@@ -226,7 +226,7 @@ fn rest(init: Init) -> String {
     for (words, meaning) in [
         ("pidling: reaped process ", ", the rest killed"),
         (
-            "pidling: warning: ending although processes outlived SIGKILL for",
+            "pidling: warning: some processes outlived SIGKILL for",
             ", the rest left",
         ),
     ] {

@@ -776,7 +776,7 @@ fn a_main_child_that_ends_in_the_stop_delay_ends_it() {
             "stop_delayed delay_ms=24000 signal=SIGTERM",
             "signal_dropped reason=no main child signal=SIGTERM",
             "main_child_ended pid=2 status=0",
-            "rest_signalled signal=SIGTERM",
+            "error_ignored call=kill error=ESRCH",
             "shutdown_took",
             "exit status=0",
         ],

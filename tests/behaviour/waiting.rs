@@ -85,9 +85,8 @@ fn an_execve_that_hangs_makes_nobody_deaf() {
     }
 }
 
-/// A directory with a FIFO that nobody opens.
-const MAKE_FIFO: &str =
-    r#"directory=$(mktemp -d) && mount -t tmpfs none "$directory" && mkfifo "$directory/fifo""#;
+/// A FIFO that nobody opens, in a file system that goes with the mount namespace.
+const MAKE_FIFO: &str = "mount -t tmpfs none /mnt && mkfifo /mnt/fifo";
 
 /// Nothing but FIFOs where the init could look for processes.
 const PROC_OF_FIFOS: &str = r#"mount -t tmpfs none /proc && cd /proc && mkdir self $(seq 60) &&
@@ -98,7 +97,7 @@ fn a_fifo_in_the_place_of_a_file_of_proc_holds_nobody_up() {
     if !require_namespaces() || !require_root() {
         return;
     }
-    let over_own = format!(r#"{MAKE_FIFO} && mount --bind "$directory/fifo" /proc/$$/stat"#);
+    let over_own = format!("{MAKE_FIFO} && mount --bind /mnt/fifo /proc/$$/stat");
     let main = r#""$PROBE" app member ignore:TERM & exec "$PROBE" app main ignore:TERM"#;
     for setup in [&over_own, PROC_OF_FIFOS] {
         for place in BOTH {
@@ -116,7 +115,7 @@ fn a_fifo_in_the_place_of_a_cgroup_file_holds_nobody_up() {
     if !require_namespaces() || !require_root() {
         return;
     }
-    let own = format!(r#"{MAKE_FIFO} && mount --bind "$directory/fifo" /proc/$$/cgroup"#);
+    let own = format!("{MAKE_FIFO} && mount --bind /mnt/fifo /proc/$$/cgroup");
     // Whatever the version, and wherever the init is in its hierarchy.
     let counts = r"paths=$(cut -d : -f 3 /proc/self/cgroup | sort -u) &&
         mount -t tmpfs none /sys/fs/cgroup &&
@@ -219,16 +218,16 @@ fn filled_terminal(most: usize) -> (OwnedFd, OwnedFd, usize) {
     let flags = |flags| fcntl(&pty.slave, FcntlArg::F_SETFL(flags)).unwrap();
     let _ = flags(OFlag::O_NONBLOCK);
     let mut filler = File::from(pty.slave.try_clone().unwrap());
-    let takes = || {
+    let is_writable = || {
         let mut descriptors = [PollFd::new(pty.slave.as_fd(), PollFlags::POLLOUT)];
         poll(&mut descriptors, PollTimeout::ZERO).unwrap() == 1
     };
     let mut taken = 0;
     // The kernel passes on in the background what the other end has room for.
-    while taken < most && eventually(Duration::from_millis(300), takes) {
+    while taken < most && eventually(Duration::from_millis(300), is_writable) {
         taken += filler.write(&[b'.'; 64]).unwrap_or(0);
     }
-    assert!(most == usize::MAX || takes());
+    assert!(most == usize::MAX || is_writable());
     // It shares the open file with whoever inherits it.
     let _ = flags(OFlag::empty());
     (pty.master, pty.slave, taken)

@@ -169,7 +169,7 @@ fn the_stop_signal_of_an_image_starts_the_shutdown() {
         let options = [
             "--stop-signal=QUIT",
             "-e",
-            "PIDLING_OPTIONS=--stop-signal QUIT -t 20s -v",
+            "PIDLING_OPTIONS=-t 20s -v --stop-signal=QUIT",
         ];
         let container = way.start(docker, &options, &["sh", "-c", app]);
         container.until_says("ready");
@@ -216,19 +216,30 @@ fn every_exit_status_is_the_apps_own() {
             (ended.text(), "SIGSEGV"),
             "{way:?}: {ended}"
         );
-        for (program, status, reason) in [
-            (
-                "/srv/index.html",
-                126,
-                "this user has no permission to execute it (EACCES)",
-            ),
-            ("/srv", 126, "it is a directory (EACCES)"),
-            ("/none", 127, "ENOENT (no such file or directory)"),
-            ("none", 127, "it is in no directory of PATH (ENOENT)"),
+        // Contract 2.7.
+        for (program, status, error, reason) in [
+            ("/srv/index.html", 126, "EACCES", "no_execute_permission"),
+            ("/srv", 126, "EACCES", "directory"),
+            ("/none", 127, "ENOENT", "errno"),
+            ("none", 127, "ENOENT", "not_in_path"),
         ] {
-            let ended = way.run(docker, &[], &[program]).expect(status);
-            let line = format!("pidling: error: cannot execute '{program}': {reason}\n");
-            assert_eq!((&*ended.stdout, &*ended.stderr), ("", &*line), "{way:?}");
+            let ended = way.run(docker, &json, &[program]).expect(status);
+            let events = Events::in_text(&ended.stderr);
+            let event = events.only("exec_failed");
+            assert_eq!(
+                (
+                    event.text("command"),
+                    event.text("error"),
+                    event.text("reason")
+                ),
+                (program, error, reason),
+                "{way:?}"
+            );
+            assert_eq!(
+                (&*ended.stdout, ended.stderr.lines().count()),
+                ("", 1),
+                "{way:?}"
+            );
         }
     }
 }
@@ -549,7 +560,7 @@ fn a_hung_app_is_killed_at_the_deadline_and_each_survivor_named() {
     assert!(elapsed < Duration::from_secs(20), "{elapsed:?}");
     assert_eq!(container.wait(), 137);
     let logs = container.logs();
-    let seconds = between(&logs.stderr, "to all that was left, ", " s after");
+    let seconds = between(&logs.stderr, "that was left, ", " s after");
     assert_eq!(
         logs.stderr,
         deadline_lines(&survivors, main, seconds),
@@ -573,8 +584,8 @@ fn a_main_child_out_of_memory_is_told_from_other_deaths() {
         let logs = container.logs();
         let main = between(&logs.stderr, "main child ", " ");
         let line = format!(
-            "pidling: warning: main child {main} was killed by SIGKILL, not sent by pidling; probably out of memory: \
-             the kernel has killed 1 process of this cgroup\n"
+            "pidling: warning: main child {main} was killed by SIGKILL, not sent by pidling; \
+             probably out of memory: the kernel has killed 1 process of this cgroup\n"
         );
         assert_eq!(logs.stderr, line, "{way:?}");
     }

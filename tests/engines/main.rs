@@ -25,6 +25,8 @@ mod job_control;
 mod peers;
 /// What users of podman do.
 mod podman;
+/// The quick start of README.
+mod quick_start;
 /// Under seccomp filters.
 mod seccomp;
 /// Real servers, from start to clean stop.

@@ -725,10 +725,10 @@ pub fn check_control_group_files(text: &[u8]) {
     // What has no line feed behind it is not a line.
     let _ = lines.pop();
     let small = |digits| decimal(digits).and_then(|number| u32::try_from(number).ok());
-    let counts = lines
+    let mut counts = lines
         .iter()
         .filter_map(|line| line.strip_prefix(b"oom_kill "));
-    assert_eq!(oom_kills(text), counts.filter_map(small).next());
+    assert_eq!(oom_kills(text), counts.find_map(small));
     assert_eq!(number(text), lines.first().copied().and_then(small));
     for (hierarchy, controller) in [
         (Hierarchy::Unified, &b""[..]),
@@ -845,7 +845,7 @@ pub fn check_log(command: &[u8], interpreter: &[u8], errno: i32, drops: u8, time
                 let between = "': its interpreter '";
                 let is_it = words.match_indices(between).any(|(place, _)| {
                     let second = &words[place + between.len()..];
-                    is_shown(&unescape(words[..place].as_bytes()), command, line)
+                    is_shown(&unescape(&words.as_bytes()[..place]), command, line)
                         && is_shown(&unescape(second.as_bytes()), interpreter, line)
                 });
                 assert!(is_it, "{line}");

@@ -10,7 +10,7 @@ use super::*;
 fn each_received_signal_is_forwarded_once_or_dropped_once() {
     whenever(
         // A main child that cannot be killed leaves nobody to answer for what is held.
-        |moment| !moment.case.pauses && !(moment.ending().is_some() && moment.has_main_child),
+        |moment| !(moment.case.pauses || moment.ending().is_some() && moment.has_main_child),
         |moment| {
             let forwarded_as =
                 |received| moment.case.rewritten(received).unwrap_or(received).signal;
@@ -33,6 +33,10 @@ fn each_received_signal_is_forwarded_once_or_dropped_once() {
                     == answers + is_held(&moment.after, signal)
             })
         },
+    );
+    whenever(
+        |moment| moment.is_death() && moment.before.held != SignalSet::EMPTY,
+        |moment| moment.after.held == SignalSet::EMPTY,
     );
 }
 
