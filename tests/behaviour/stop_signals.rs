@@ -1,7 +1,10 @@
 //! What a stop signal is, and how it is held back (contract 1.3, 3.3, 6.1, 6.2, 6.7, 10.2).
 
 use crate::shutdown::{script, sleeps_with_a_timeout};
-use harness::{Events, Init, LIMIT, Running, eventually, pidling, program, require_namespaces};
+use harness::{
+    Events, Init, LIMIT, Limit, Running, emulator_lacks, eventually, pidling, program,
+    require_namespaces,
+};
 use nix::sys::signal::Signal;
 use std::time::Duration;
 
@@ -80,6 +83,9 @@ fn each_stop_signal_option_adds_one() {
 
 #[test]
 fn real_time_signals_can_be_stop_signals_counted_from_either_end() {
+    if emulator_lacks(Limit::Signals) {
+        return;
+    }
     if !require_namespaces() {
         return;
     }

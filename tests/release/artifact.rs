@@ -147,6 +147,25 @@ fn nothing_is_undefined_or_left_to_relocate() {
     assert!(!layout.has_undefined_symbols, "an undefined symbol");
 }
 
+/// Documentation/arch/arm/kernel_user_helpers.rst: a kernel may lack them, and then a call is a SIGSEGV. Where the
+/// compiler wants a barrier and the processor has none, it calls them.
+#[test]
+fn no_helper_of_the_kernel_is_called_on_arm() {
+    if layout().machine != elf::EM_ARM {
+        eprintln!("skipped: other kernels have none");
+        return;
+    }
+    let bytes = std::fs::read(pidling()).expect("the file");
+    let (words, _) = bytes.as_chunks::<4>();
+    let helpers = 0xffff_0f60..=0xffff_0fff_u32;
+    let called: Vec<u32> = words
+        .iter()
+        .map(|word| u32::from_le_bytes(*word))
+        .filter(|word| helpers.contains(word))
+        .collect();
+    assert_eq!(called, [], "{called:#x?}");
+}
+
 #[test]
 fn the_release_binary_keeps_to_its_budget() {
     if cfg!(debug_assertions) {
