@@ -123,23 +123,28 @@ impl<'a> Actions<'a> {
         let Some(main_child) = &self.main_child else {
             return false;
         };
+        let MainChild {
+            command, report, ..
+        } = main_child;
         // For any other status the page stays untouched.
-        if !matches!(status, WaitStatus::Exited(0 | CANNOT_START..=NOT_FOUND)) {
-            return false;
-        }
-        let Some(failure) = main_child.report.failure() else {
-            // It stays untouched if nobody wants to know.
-            if self.log.shows(Level::Info)
-                && let Some(candidate) = main_child.report.empty_file()
-            {
-                main_child
-                    .command
-                    .explain_empty_file(candidate, &mut self.log);
+        match status {
+            WaitStatus::Exited(CANNOT_START..=NOT_FOUND) => {
+                if let Some(failure) = report.failure() {
+                    command.explain(failure, &mut self.log);
+                    return true;
+                }
             }
-            return false;
-        };
-        main_child.command.explain(failure, &mut self.log);
-        true
+            WaitStatus::Exited(0) if self.log.shows(Level::Info) => {
+                if let Some(candidate) = report.empty_file() {
+                    command.explain_empty_file(candidate, &mut self.log);
+                }
+            }
+            WaitStatus::Exited(_)
+            | WaitStatus::Killed { .. }
+            | WaitStatus::Stopped(_)
+            | WaitStatus::Other => {}
+        }
+        false
     }
 
     /// What the kernel counts of out-of-memory kills, and what that proves (contract 7.1).

@@ -777,9 +777,11 @@ fn where_to(subject: &Subject, signal: i32) -> String {
         let _ = kill(Pid::from_raw(it.init), sync);
         state(it.init) == 'Z' || has_got(it.child_got(), sync)
     }));
-    // What these are sent directly is the last they get.
+    // What these are sent directly is the last they get. SIGCONT would take a stop signal away that is still pending,
+    // signal(7).
     let last = Signal::SIGIO;
     for pid in [it.child, it.member] {
+        assert!(eventually(LIMIT, || state(pid) == 'T' || is_consumed(pid)));
         send(pid, last);
         send(pid, Signal::SIGCONT);
     }

@@ -171,12 +171,12 @@ fn init_options(init: &str) -> [&str; 3] {
     ["--init", "--init-path", init]
 }
 
-/// A server that handles SIGTERM: it says so and exits with 42, at once.
+/// A server that handles SIGTERM: it says so, ends what it has started, and exits with 42, at once.
 const POLITE: &[&str] = &[
     "sh",
     "-c",
-    "trap 'echo stopping; exit 42' TERM; trap 'echo got USR1' USR1; echo ready; \
-     while :; do sleep 1000 & wait; done",
+    "sleep 1000 & trap 'echo stopping; kill $!; wait; exit 42' TERM; trap 'echo got USR1' USR1; \
+     echo ready; while :; do wait; done",
 ];
 
 #[test]

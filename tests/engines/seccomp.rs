@@ -31,6 +31,12 @@ fn check_stories(docker: &Docker, options: &[&str]) {
         ended.stderr,
         "pidling: error: cannot execute 'nothing': it is in no directory of PATH (ENOENT)\n"
     );
+    // The reason behind the errno takes a look at the file.
+    let ended = run(&["--", "/srv/index.html"]).expect(126);
+    assert_eq!(
+        ended.stderr,
+        "pidling: error: cannot execute '/srv/index.html': this user has no permission to execute it (EACCES)\n"
+    );
     let busy = "echo $$; trap 'exit 9' USR1; kill -USR1 1; while :; do :; done";
     let ended = run(&["-v", "--", "sh", "-c", busy]).expect(9);
     let child = ended.text();

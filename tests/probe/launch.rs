@@ -49,6 +49,11 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<u8> {
             "--no-arguments" => has_arguments = false,
             "--env-clear" => environment.clear(),
             "--env" => environment.push(next()?.clone()),
+            "--env-pid" => {
+                let mut entry = next()?.clone();
+                entry.push(format!("={}", std::process::id()));
+                environment.push(entry);
+            }
             "--raise" => raised.push(signals::parse(next()?)?),
             "--raise-self" => raised_by_self.push(signals::parse(next()?)?),
             "--descriptor" => duplicate_input_as(parse(next()?)?)?,

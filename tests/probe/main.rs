@@ -12,6 +12,7 @@ mod crowd;
 mod launch;
 mod raw;
 mod report;
+mod seen;
 mod shutdown;
 mod signals;
 mod terminal;
@@ -46,6 +47,7 @@ const SUBCOMMANDS: &[(&str, Subcommand)] = &[
     ("orphans", orphans),
     ("reborn", crowd::reborn),
     ("report", report::run),
+    ("seen", seen::run),
     ("send", send),
     ("slay", crowd::slay),
     ("status", status),

@@ -258,7 +258,7 @@ fn cited() -> BTreeMap<Number, BTreeSet<Place>> {
         });
         let is_test_file = file.starts_with("tests/")
             || file.ends_with("/tests.rs")
-            || file.ends_with("exploration.rs");
+            || file.contains("/exploration");
         for comment in comments(&lines) {
             let place = Place {
                 is_test: is_test_file || tests_begin.is_some_and(|begin| comment.end > begin),

@@ -76,8 +76,9 @@ fn sources() -> Vec<(String, String)> {
             if path.is_dir() {
                 walk(&path, files);
             } else if path.extension().is_some_and(|extension| extension == "rs")
-                // Unit tests, where they have a file of their own.
-                && path.file_name().is_some_and(|name| name != "tests.rs")
+                // Unit tests, where they have files of their own.
+                && !path.ends_with("tests.rs")
+                && !path.to_string_lossy().contains("/exploration")
             {
                 files.push(path);
             }

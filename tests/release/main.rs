@@ -3,6 +3,7 @@
 
 #![expect(
     clippy::arithmetic_side_effects,
+    clippy::as_conversions,
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
@@ -20,6 +21,8 @@ mod checks;
 mod clauses;
 /// The comparison in the README.
 mod comparison;
+/// The init beside an older one.
+mod differential;
 /// README and code.
 mod documentation;
 /// Who may call whom in `src`.

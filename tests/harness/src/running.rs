@@ -189,20 +189,25 @@ impl Running {
     pub fn init_pid(&self) -> i32 {
         let mut pid = None;
         let found = eventually(self.limit, || {
-            let candidates = if self.as_pid_1 {
-                descendants_of(self.outer_pid())
-            } else {
-                vec![self.outer_pid()]
-            };
-            pid = candidates
-                .into_iter()
-                .find(|pid| executes(*pid, &self.binary) == Some(true));
+            pid = self.find_init();
             pid.is_some()
         });
         match pid.filter(|_| found) {
             Some(pid) => pid,
             None => self.fail("the init is not there"),
         }
+    }
+
+    /// The init's process id if the init is there just now.
+    pub fn find_init(&self) -> Option<i32> {
+        let candidates = if self.as_pid_1 {
+            descendants_of(self.outer_pid())
+        } else {
+            vec![self.outer_pid()]
+        };
+        candidates
+            .into_iter()
+            .find(|pid| executes(*pid, &self.binary) == Some(true))
     }
 
     /// What the kernel says of the init.
