@@ -7,8 +7,8 @@ use crate::placed::{
 use crate::rest::Copies;
 use crate::shutdown::{script, wait_for};
 use harness::{
-    Init, Output, Requirement, Running, pidling, probe, require, require_namespaces, require_root,
-    require_strace,
+    Init, Limit, Output, Requirement, Running, emulator_lacks, pidling, probe, require,
+    require_namespaces, require_root, require_strace,
 };
 use nix::sys::statvfs::{FsFlags, statvfs};
 use std::collections::BTreeSet;
@@ -51,6 +51,9 @@ fn a_main_child_whose_first_thread_has_ended_is_killed_and_named() {
 
 #[test]
 fn a_process_of_the_rest_whose_first_thread_has_ended_is_asked_and_waited_for() {
+    if emulator_lacks(Limit::ChildSubreaper) {
+        return;
+    }
     if !require_namespaces() {
         return;
     }
@@ -75,6 +78,9 @@ fn a_process_of_the_rest_whose_first_thread_has_ended_is_asked_and_waited_for() 
 
 #[test]
 fn a_process_of_the_rest_whose_first_thread_has_ended_is_killed_and_named() {
+    if emulator_lacks(Limit::ChildSubreaper) {
+        return;
+    }
     if !require_namespaces() {
         return;
     }
@@ -107,6 +113,9 @@ fn hidden(place: Place, copies: &Copies, options: &[&str], main: &str) -> Runnin
 
 #[test]
 fn a_main_child_that_proc_hides_is_killed_with_its_group() {
+    if emulator_lacks(Limit::ChildSubreaper) {
+        return;
+    }
     if !require_namespaces() || !require_root() {
         return;
     }
@@ -163,6 +172,9 @@ fn a_main_child_that_left_its_group_is_killed_without_proc() {
 /// Contract 3.2.
 #[test]
 fn a_stop_signal_for_the_group_reaches_a_main_child_that_left_it_too() {
+    if emulator_lacks(Limit::ChildSubreaper) {
+        return;
+    }
     if !require_namespaces() {
         return;
     }
@@ -185,6 +197,9 @@ fn a_stop_signal_for_the_group_reaches_a_main_child_that_left_it_too() {
 /// With `-g` the main child's first group and the main child are killed both.
 #[test]
 fn a_main_child_that_left_its_group_is_killed_with_those_that_stayed() {
+    if emulator_lacks(Limit::ChildSubreaper) {
+        return;
+    }
     if !require_namespaces() {
         return;
     }
@@ -247,6 +262,9 @@ fn a_main_child_of_another_user_is_given_up() {
 /// Contract 6.3: SIGKILL is repeated for what is born while the wrapper kills.
 #[test]
 fn nobody_is_left_of_a_chain_of_forking_processes() {
+    if emulator_lacks(Limit::ChildSubreaper) {
+        return;
+    }
     if !require_namespaces() {
         return;
     }

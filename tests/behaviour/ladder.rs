@@ -1,7 +1,7 @@
 //! `--escalate` (contract 6.8): further signals for what did not end on the first.
 
 use crate::shutdown::{script, sleeps_with_a_timeout, wait_for};
-use harness::{Event, Events, Init, Output, Running, require_namespaces};
+use harness::{Event, Events, Init, Limit, Output, Running, emulator_lacks, require_namespaces};
 
 const TERM: i32 = libc::SIGTERM;
 
@@ -197,6 +197,9 @@ fn steps_of_the_same_time_are_taken_in_the_order_of_the_words() {
 
 #[test]
 fn eight_steps_are_taken() {
+    if emulator_lacks(Limit::Signals) {
+        return;
+    }
     let steps: Vec<String> = (1..=8)
         .map(|step| format!("--escalate={}ms:RTMIN+{step}", step * 100))
         .collect();
@@ -233,6 +236,9 @@ fn steps_go_to_the_group_where_signals_do() {
 /// Contract 6.4, 6.8.
 #[test]
 fn after_the_main_child_the_steps_go_to_the_rest() {
+    if emulator_lacks(Limit::ChildSubreaper) {
+        return;
+    }
     for as_pid_1 in both() {
         let main = r#""$PROBE" app server session report <&3 & exec "$PROBE" app main"#;
         let options = [

@@ -423,6 +423,9 @@ fn a_death_costs_one_look_at_all_children() {
 /// Contract 4.4: whoever is process 1 above a wrapper may not reap what the wrapper leaves.
 #[test]
 fn the_dead_whom_the_main_child_leaves_are_reaped_and_counted() {
+    if emulator_lacks(Limit::ChildSubreaper) {
+        return;
+    }
     if !require_namespaces() {
         return;
     }
@@ -451,6 +454,9 @@ fn the_dead_whom_the_main_child_leaves_are_reaped_and_counted() {
 /// Contract 4.4: a bound, so that the end does not wait for a storm of the dying.
 #[test]
 fn a_wrapper_reaps_at_most_1_000_at_its_end() {
+    if emulator_lacks(Limit::ChildSubreaper) {
+        return;
+    }
     if !require_namespaces() {
         return;
     }

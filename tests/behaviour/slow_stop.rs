@@ -7,7 +7,8 @@ use crate::shutdown::{script, sleeps_with_a_timeout, wait_for};
 use harness::pty::Start;
 use harness::terminal::BASH;
 use harness::{
-    Events, Init, LIMIT, Output, ProcStatus, Running, eventually, require_namespaces, require_root,
+    Events, Init, LIMIT, Limit, Output, ProcStatus, Running, emulator_lacks, eventually,
+    require_namespaces, require_root,
 };
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -188,6 +189,9 @@ fn a_slow_stop_is_told_under_a_ladder_too() {
 /// Contract 6.4: docker's ten seconds are not reached, so that the report is.
 #[test]
 fn without_a_grace_period_the_rest_has_nine_seconds_from_the_stop_signal() {
+    if emulator_lacks(Limit::ChildSubreaper) {
+        return;
+    }
     let mut started = Vec::new();
     for as_pid_1 in [true, false]
         .into_iter()
@@ -226,6 +230,9 @@ fn without_a_grace_period_the_rest_has_nine_seconds_from_the_stop_signal() {
 /// Contract 6.4: without a stop signal, and on a platform that evidently waits for longer, from the main child's death.
 #[test]
 fn a_patient_platform_gives_the_rest_nine_seconds_of_its_own() {
+    if emulator_lacks(Limit::ChildSubreaper) {
+        return;
+    }
     let mut started = Vec::new();
     for as_pid_1 in [true, false]
         .into_iter()
@@ -292,6 +299,9 @@ fn a_stopped_job_gets_sigcont_behind_sigterm() {
 /// The order of the two: SIGTERM is there when the job goes on.
 #[test]
 fn the_rest_gets_sigterm_before_sigcont_and_no_sighup_without_a_terminal() {
+    if emulator_lacks(Limit::ChildSubreaper) {
+        return;
+    }
     let main = r#""$PROBE" app server session report <&3 & exec "$PROBE" app main"#;
     let mut running = script(init(false).args(["-v", "-a", "-t20s"]), main).spawn();
     wait_for(&running, &["server ready", "main ready"]);

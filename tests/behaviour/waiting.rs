@@ -4,8 +4,8 @@ use crate::placed::{BOTH, events, expect_nobody_left, expect_stop};
 use crate::rest::Copies;
 use crate::shutdown::{script, wait_for};
 use harness::{
-    Init, LIMIT, ProcStatus, call_number, children_of, descendants_of, eventually, pidling, probe,
-    require_namespaces, require_root,
+    Init, LIMIT, Limit, ProcStatus, call_number, children_of, descendants_of, emulator_lacks,
+    eventually, pidling, probe, require_namespaces, require_root,
 };
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -59,6 +59,9 @@ fn is_in_call(pid: i32, here: libc::c_long, on_x86: u8) -> bool {
 /// Contract 1.7. The file is one that nobody serves: fanotify(7) asks somebody who does not answer.
 #[test]
 fn an_execve_that_hangs_makes_nobody_deaf() {
+    if emulator_lacks(Limit::Signals) {
+        return;
+    }
     if !require_namespaces() || !require_root() {
         return;
     }
@@ -94,6 +97,9 @@ const PROC_OF_FIFOS: &str = r#"mount -t tmpfs none /proc && cd /proc && mkdir se
 
 #[test]
 fn a_fifo_in_the_place_of_a_file_of_proc_holds_nobody_up() {
+    if emulator_lacks(Limit::ChildSubreaper) {
+        return;
+    }
     if !require_namespaces() || !require_root() {
         return;
     }
@@ -140,6 +146,9 @@ fn a_fifo_in_the_place_of_a_cgroup_file_holds_nobody_up() {
 /// Contract 8.3: what a false /proc says of a process writes no line of its own.
 #[test]
 fn the_state_in_a_false_proc_forges_no_line() {
+    if emulator_lacks(Limit::ChildSubreaper) {
+        return;
+    }
     if !require_namespaces() || !require_root() {
         return;
     }
@@ -170,6 +179,9 @@ fn the_state_in_a_false_proc_forges_no_line() {
 /// pipe's mutex. So everyone is killed before the first word.
 #[test]
 fn a_pipe_that_somebody_holds_saves_nobody_from_the_deadline() {
+    if emulator_lacks(Limit::ChildSubreaper) {
+        return;
+    }
     if !require_namespaces() {
         return;
     }

@@ -12,7 +12,8 @@ pub enum Limit {
     ProcessIds,
     /// It starts a thread, which a process cannot whose children belong to another PID namespace.
     Threads,
-    /// It gives real-time signals other numbers, and takes SIGSEGV and the like for faults of its own.
+    /// It gives real-time signals other numbers, takes SIGSEGV and the like for faults of its own, and catches all
+    /// others, which are lost on a child that hangs before its program runs.
     Signals,
     /// What is measured or traced is the emulator: its system calls, memory, threads, descriptors, order of variables.
     Measures,
