@@ -160,13 +160,21 @@ impl<'a> EventLoop<'a> {
                 Wake::Deadline(self.supervisor.steps.now_after_waiting_until(*at))
             }
             (Errno::EAGAIN, Wait::BetweenReaps | Wait::AllBut(_)) | (Errno::EINTR, _) => {
-                Wake::Nothing
+                self.clock()
             }
             _ => {
                 clock::sleep(PAUSE_AFTER_ERROR);
                 self.unreaped = true;
                 Wake::Deadline(self.supervisor.steps.now())
             }
+        }
+    }
+
+    /// What time it is, if that matters: whatever fails again and again, no deadline is missed.
+    fn clock(&mut self) -> Wake {
+        match self.supervisor.next_timer() {
+            Some(_) => Wake::Deadline(self.supervisor.steps.now()),
+            None => Wake::Nothing,
         }
     }
 

@@ -27,12 +27,14 @@ pub fn run(arguments: StringList<'_>, environment: StringList<'_>) -> u8 {
     // The first system call of all: a signal that comes from here on waits (contract 1.1).
     let mask = signal::set_signal_mask(SignalSet::ALL);
 
-    let own = process::getpid().unwrap_or(Pid::INIT);
-    let role = if own == Pid::INIT {
+    // An init that cannot ask who it is never takes itself for PID 1, whose SIGKILL reaches everybody.
+    let own = process::getpid().or_else(|_| process::getpid());
+    let role = if own == Ok(Pid::INIT) {
         Role::Pid1
     } else {
         Role::Wrapper
     };
+    let own = own.unwrap_or(Pid::INIT);
     let words = arguments.iter().map(ZStr::bytes);
     let variables = environment.iter().map(ZStr::bytes);
     let mut line = [0; LINE];
