@@ -147,7 +147,7 @@ fn nothing_is_undefined_or_left_to_relocate() {
     assert!(!layout.has_undefined_symbols, "an undefined symbol");
 }
 
-/// Documentation/arch/arm/kernel_user_helpers.rst: a kernel may lack them, and then a call is a SIGSEGV. Where the
+/// `Documentation/arch/arm/kernel_user_helpers.rst`: a kernel may lack them, and then a call is a SIGSEGV. Where the
 /// compiler wants a barrier and the processor has none, it calls them.
 #[test]
 fn no_helper_of_the_kernel_is_called_on_arm() {
