@@ -440,6 +440,25 @@ fn was_continued() -> bool {
     take(Signal::CONT).is_some()
 }
 
+/// Whether a signal is pending that asks the init to end. timeout(1) sends one and then SIGCONT, which the init's own
+/// stop discards, signal(7): stopped now, it would stay so. The signal stays pending.
+fn is_to_end(own: Pid) -> bool {
+    let asks = [Signal::TERM, Signal::INT, Signal::HUP, Signal::QUIT];
+    let asks = asks.into_iter().fold(SignalSet::EMPTY, SignalSet::with);
+    let Ok(received) = signal::wait_for_signal(asks, Some(Milliseconds(0))) else {
+        return false;
+    };
+    put_back(own, &received);
+    true
+}
+
+/// Makes a signal that was taken pending again: with its sender, or else without.
+fn put_back(own: Pid, received: &Received) {
+    if signal::queue_signal(own, received.signal, &received.sender).is_err() {
+        let _ = signal::kill(Recipient::Process(own), Some(received.signal));
+    }
+}
+
 /// Stops the init's process group as a key does, and returns once it runs again whether it was stopped. The kernel
 /// refuses that for an orphaned group, setpgid(2), where no shell above could resume it.
 fn stop_own_group(signal: Signal) -> bool {
@@ -449,6 +468,14 @@ fn stop_own_group(signal: Signal) -> bool {
     // What stops a process takes a pending SIGCONT away, signal(7): what is pending afterwards has ended the stop.
     // The main child's group gets its own.
     let _ = signal::kill(Recipient::Group(group), Some(signal));
+    if let Ok(own) = process::getpid()
+        && is_to_end(own)
+    {
+        // The main child, stopped as well, acts on that signal once SIGCONT follows it, which may be discarded by now.
+        let _ = take(signal);
+        let _ = signal::kill(Recipient::Process(own), Some(Signal::CONT));
+        return false;
+    }
     let _ = signal::set_signal_mask(SignalSet::ALL.without(signal));
     let _ = signal::set_signal_mask(SignalSet::ALL);
     was_continued()
@@ -471,7 +498,7 @@ fn release(terminal: &Terminal) {
         |received: &Received| received.code != Code::User || received.sender.pid != own.number();
     let after = signals.map(|signal| take(signal).filter(is_others));
     for received in before.iter().chain(&after).flatten() {
-        let _ = signal::queue_signal(own, received.signal, &received.sender);
+        put_back(own, received);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Memory mapped for an occasion: mmap(2), and munmap(2) when it is dropped.
 //!
 //! # Safety
-//! A mapping is made where the kernel finds room, filled with zeros, and belongs to its [`Mapping`] alone. What is
+//! A mapping is made where the kernel finds room, filled with zeros, and belongs to its `Mapping` alone. What is
 //! shared with a forked child is atomic.
 #![expect(unsafe_code, reason = "the kernel gives addresses")]
 

@@ -4,14 +4,19 @@
 
 use harness::pty::Start;
 use harness::{Init, LIMIT, Output, eventually, pidling, require_namespaces, require_strace};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::Read;
+use std::os::unix::net::UnixStream;
 use std::panic::catch_unwind;
 use std::path::Path;
+use std::process::ExitStatus;
 use std::sync::Mutex;
 
 /// More calls than any story makes, and far fewer than an init that spins.
-const MOST_CALLS: usize = 2500;
+const MOST_CALLS: usize = 6000;
 
 /// A fault and what comes of it.
 #[derive(Clone, Debug)]
@@ -64,6 +69,12 @@ impl Case {
         let mut words = vec!["-o".to_owned(), trace.to_str().unwrap().to_owned()];
         let inject = format!("inject={call}:error={error}:when={which}");
         words.extend(["-e".to_owned(), inject]);
+        // What the story takes for granted fails as well.
+        match &*self.story {
+            "old" => words.extend(["-e", "inject=pwritev2:error=ENOSYS"].map(str::to_owned)),
+            "limit" => words.extend(["-e", "inject=clone:error=EAGAIN"].map(str::to_owned)),
+            _ => {}
+        }
         if matches!(&*self.story, "starting" | "session" | "ignoring") {
             // The child before its exec is another process to strace.
             words.extend(["-f".to_owned(), "-e".to_owned(), format!("trace={call}")]);
@@ -79,7 +90,8 @@ impl Case {
         let tracer = self.tracer(trace, command);
         let init = || Init::new().traced(&tracer);
         match &*self.story {
-            "signals" => self.signals(init(), trace),
+            "signals" | "old" => self.signals(init().args(["-p", "HUP"]), trace),
+            "group" => self.signals(init().arg("-g"), trace),
             "starting" => outcome(&init().arg("--").arg(command).run()),
             "session" => outcome(&init().args(["--setsid", "--"]).arg(command).run()),
             "ignoring" => {
@@ -106,14 +118,30 @@ impl Case {
                 running.signal(libc::SIGTERM);
                 outcome(&running.wait())
             }
+            "refused" => {
+                let file = command.with_file_name("refused");
+                outcome(&init().arg("--").arg(file).run())
+            }
+            "limit" => {
+                let init = init().launch(["--limit", "nproc=4000"]).arg("--");
+                outcome(&init.arg(command).run())
+            }
+            "socket" => {
+                let (mut reader, writer) = UnixStream::pair().unwrap();
+                let init = init().stderr(writer).arg("-v").arg("--");
+                let status = init.arg(command).run().status;
+                let mut said = String::new();
+                let _ = reader.read_to_string(&mut said).unwrap();
+                let log = if said.is_empty() { ", no log" } else { "" };
+                outcome_of(status, &said) + log
+            }
             "help" => outcome(&init().arg("--help").run()),
             unknown => panic!("no story {unknown}"),
         }
     }
 
     fn signals(&self, init: Init, trace: &Path) -> String {
-        let init = init.args(["-vv", "-p", "HUP"]);
-        let mut running = init.probe(["report", "--status", "3"]).spawn();
+        let mut running = init.arg("-vv").probe(["report", "--status", "3"]).spawn();
         if self.outcome.starts_with("status 3") {
             let _ = running.wait_line("ready ");
             for (name, number) in [
@@ -136,7 +164,7 @@ impl Case {
                 }
             }
             // The command must not be faster than the init's first call.
-            let _ = eventually(LIMIT, || has_failed(trace));
+            let _ = eventually(LIMIT, || self.has_failed(trace));
             running.send_line("quit");
         }
         let output = running.wait();
@@ -172,6 +200,11 @@ impl Case {
         words.extend(options.iter().map(|word| (*word).to_owned()));
         words.extend(["--", "sh", "-c", "kill -TSTP $$; exit 3"].map(str::to_owned));
         let mut session = Start::leader(words).start();
+        if self.outcome.ends_with("left stopped") {
+            let pid = session.expect_after("pidling: main child ", " was stopped by SIGTSTP");
+            let pid = Pid::from_raw(pid.parse().unwrap());
+            kill(pid, Signal::SIGCONT).unwrap();
+        }
         let mut said = format!("status {}", session.wait());
         if !self.outcome.ends_with("no log") {
             session.expect("pidling: exiting with status ");
@@ -181,28 +214,54 @@ impl Case {
             said += ", a line dropped";
         } else if !screen.contains("pidling: ") {
             said += ", no log";
+        } else if screen.contains(" was stopped by SIGTSTP")
+            && !screen.contains("pidling: resumed ")
+        {
+            said += ", left stopped";
         }
         said
+    }
+
+    /// Whether strace has made the call fail.
+    fn has_failed(&self, trace: &Path) -> bool {
+        let trace = fs::read_to_string(trace).unwrap();
+        let mut failed = trace.lines().filter(|line| line.ends_with("(INJECTED)"));
+        failed.any(|line| {
+            let mut calls = self.calls();
+            // With `-f`, the line of a call may be two: `<... execve resumed>`.
+            calls.any(|call| {
+                [format!("{call}("), format!("{call} ")]
+                    .iter()
+                    .any(|name| line.contains(name))
+            })
+        })
+    }
+
+    /// The calls that fail.
+    fn calls(&self) -> impl Iterator<Item = &str> {
+        self.call.split(',')
     }
 }
 
 /// The status, and what the only line says if it is an error's.
 fn outcome(output: &Output) -> String {
-    let status = output.status.code();
-    let mut said = status.map_or_else(
-        || output.status.to_string(),
-        |code| format!("status {code}"),
-    );
-    let stderr = output.stderr();
+    outcome_of(output.status, &output.stderr())
+}
+
+fn outcome_of(status: ExitStatus, stderr: &str) -> String {
+    let code = status.code();
+    let mut said = code.map_or_else(|| status.to_string(), |code| format!("status {code}"));
     if let Some(line) = stderr.strip_prefix("pidling: error: ") {
         // The words that follow are the command's, and the error's.
         let end = line.find([':', '\'']).unwrap();
         said.extend([": ", line[..end].trim_end()]);
-        assert_eq!(stderr.lines().count(), 1, "{output}");
+        assert_eq!(stderr.lines().count(), 1, "{stderr}");
     }
     for (words, meaning) in [
         ("lines dropped: 1; ", ", a line dropped"),
-        ("cgroup cannot be read", ", uncounted"),
+        ("of pidling cannot be read", ", uncounted"),
+        ("has no permission", ", no permission"),
+        ("the limit RLIMIT_NPROC of ", ", the limit"),
         ("\"1970-01-01T", ", time unknown"),
     ] {
         if stderr.contains(words) {
@@ -234,18 +293,13 @@ fn rest(init: Init) -> String {
     said
 }
 
-/// Whether strace has made something fail.
-fn has_failed(trace: &Path) -> bool {
-    fs::read_to_string(trace).unwrap().contains("(INJECTED)")
-}
-
 /// Runs a case and says what is wrong, if something is.
 fn check(case: &Case, command: &Path) -> Option<String> {
     let trace = tempfile::NamedTempFile::new().unwrap();
     let said = catch_unwind(|| case.run(trace.path(), command));
     let said = said.unwrap_or_else(|_| "failed, see above".to_owned());
     // strace writes after what it watches has ended.
-    let is_over = eventually(LIMIT, || has_failed(trace.path()));
+    let is_over = eventually(LIMIT, || case.has_failed(trace.path()));
     let count = fs::read_to_string(trace.path()).unwrap().lines().count();
     if said != case.outcome {
         return Some(format!("{case:?}: {said}"));
@@ -256,13 +310,17 @@ fn check(case: &Case, command: &Path) -> Option<String> {
     (count > MOST_CALLS).then(|| format!("{case:?}: {count} system calls"))
 }
 
-/// A program of unknown format, so that both ways of executing it can be made to fail.
+/// A program of unknown format, so that both ways of executing it can be made to fail. Beside it is one that nobody may
+/// execute.
 fn command() -> (tempfile::TempDir, std::path::PathBuf) {
     use std::os::unix::fs::PermissionsExt;
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("command");
     fs::write(&file, "exit 3\n").unwrap();
     fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+    let refused = directory.path().join("refused");
+    fs::write(&refused, "exit 3\n").unwrap();
+    fs::set_permissions(&refused, fs::Permissions::from_mode(0o644)).unwrap();
     (directory, file)
 }
 
@@ -293,6 +351,10 @@ fn every_failure_has_the_outcome_in_the_table() {
 
 #[test]
 fn every_system_call_is_in_the_table() {
-    let listed: BTreeSet<String> = cases().into_iter().map(|case| case.call).collect();
+    let cases = cases();
+    let listed: BTreeSet<String> = cases
+        .iter()
+        .flat_map(|case| case.calls().map(str::to_owned))
+        .collect();
     assert_eq!(harness::system_calls(), listed);
 }
