@@ -5,7 +5,7 @@ use crate::rest::Copies;
 use crate::shutdown::{script, wait_for};
 use harness::{
     Init, LIMIT, Limit, ProcStatus, call_number, children_of, descendants_of, emulator_lacks,
-    eventually, pidling, probe, require_namespaces, require_root,
+    eventually, is_full, pidling, probe, require_namespaces, require_root,
 };
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -289,6 +289,12 @@ fn a_nearly_full_terminal_of_another_user_holds_nobody_up() {
 /// A terminal that takes a part of a line.
 #[test]
 fn a_line_that_a_terminal_cut_is_not_carried_on_by_the_next() {
+    if !is_full() {
+        eprintln!(
+            "skipped: on a busy machine the terminal may still be full for the lines that follow; TESTS=full"
+        );
+        return;
+    }
     let (master, slave) = nearly_full_terminal();
     let mut master = File::from(master);
     let mut running = Init::new()
