@@ -471,7 +471,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
 
     // ---- Children ----
 
-    /// A child changed state: it is dead and was reaped, or it was stopped.
+    /// A child changed state: it is dead and was reaped, or it was stopped, which is not the same (contract 4.3).
     pub fn child_changed_state(&mut self, pid: Pid, status: WaitStatus) {
         let is_main_child =
             matches!(self.phase, Phase::Running { main_child } if main_child == pid);
