@@ -18,6 +18,7 @@ fn check_out(directory: &Path) {
                 "Cargo.toml",
                 "Cargo.lock",
                 "LICENSE",
+                "build.rs",
                 "src",
                 "tests/harness",
             ])
