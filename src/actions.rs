@@ -81,7 +81,8 @@ impl<'a> Actions<'a> {
 
     /// The time after a wait until `at`; `at` itself where the clock cannot be read.
     pub fn now_after_waiting_until(&mut self, at: Instant) -> Instant {
-        let now = read_clock();
+        // Asked once more where it fails.
+        let now = clock::monotonic().or_else(|_| clock::monotonic());
         self.latest = self.latest.max(now.unwrap_or(at));
         self.latest
     }
@@ -236,20 +237,16 @@ impl<'a> Actions<'a> {
             .first()
             .find(|seen| seen.leads_session && seen.name.bytes() == command.name());
         if may_be_daemon && let Some(daemon) = daemon {
-            let daemon = Named {
-                pid: daemon.pid,
-                name: daemon.name.bytes(),
-            };
-            self.log.say(&Event::DaemonCutOff { pid, daemon });
+            self.log.say(&Event::DaemonCutOff {
+                pid,
+                daemon: daemon.named(),
+            });
             return;
         }
         let mut first = [Named { pid, name: b"" }; NAMED];
         let mut count = 0_usize;
         for (place, seen) in first.iter_mut().zip(left.first()) {
-            *place = Named {
-                pid: seen.pid,
-                name: seen.name.bytes(),
-            };
+            *place = seen.named();
             count = count.saturating_add(1);
         }
         self.log.say(&Event::CutOff {
@@ -279,11 +276,6 @@ impl<'a> Actions<'a> {
 /// How many of those that are left behind one line names.
 const NAMED: usize = 4;
 
-/// Reads the clock, once more where that fails.
-fn read_clock() -> Option<Instant> {
-    clock::monotonic().or_else(|_| clock::monotonic()).ok()
-}
-
 /// Sends a signal to the main child alone. One that was queued keeps its value (contract 3.4); where queueing is
 /// refused, by a limit or a sandbox, the signal without its value is better than none.
 fn signal_main_child(child: Pid, received: &Received) -> Result<(), Errno> {
@@ -297,9 +289,7 @@ fn signal_main_child(child: Pid, received: &Received) -> Result<(), Errno> {
 
 impl Steps for Actions<'_> {
     fn now(&mut self) -> Instant {
-        let now = read_clock();
-        self.latest = self.latest.max(now.unwrap_or(self.latest));
-        self.latest
+        self.now_after_waiting_until(self.latest)
     }
 
     /// What a line has raised, and the limit of processor time, which is each process's own, setrlimit(2).
@@ -405,6 +395,7 @@ impl Steps for Actions<'_> {
 
     fn reaped(&mut self, pid: Pid, status: WaitStatus, explain: bool) {
         let warn = self.options.warn_on_reap;
+        self.survivors.somebody_reaped();
         self.log.say(&Event::Reaped { pid, warn });
         if explain && status.killed_by() == Some(Signal::KILL) {
             self.say_oom_kills();
@@ -412,7 +403,10 @@ impl Steps for Actions<'_> {
     }
 
     fn main_child_ended(&mut self, pid: Pid, status: WaitStatus) -> bool {
-        self.survivors.main_child_reaped();
+        // Without these nobody else is signalled any more.
+        if self.options.wait_all || self.options.grace_period.is_some() {
+            self.survivors.main_child_reaped();
+        }
         if self.explain_failed_start(status) {
             return false;
         }
@@ -456,10 +450,7 @@ impl Steps for Actions<'_> {
         let (killed, unseen) = self.survivors.killed();
         for seen in killed.first() {
             self.log.say(&Event::Survivor {
-                process: Named {
-                    pid: seen.pid,
-                    name: seen.name.bytes(),
-                },
+                process: seen.named(),
                 state: seen.state,
                 disposition: seen.disposition,
                 signal,

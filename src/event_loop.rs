@@ -142,8 +142,7 @@ impl<'a> EventLoop<'a> {
     fn everything_else(&mut self) {
         self.unreaped = true;
         self.reap_batch();
-        if self.supervisor.next_timer().is_some() {
-            let now = self.supervisor.steps.now();
+        if let Wake::Deadline(now) = self.clock() {
             self.supervisor.timer_expired(now);
         }
     }

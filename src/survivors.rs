@@ -2,6 +2,7 @@
 //! what the report of survivors needs. Read only where a shutdown needs it.
 
 use crate::limits::LISTED;
+use crate::log::event::Named;
 use crate::posix::errno::Errno;
 use crate::posix::pid::Pid;
 use crate::posix::signal::Signal;
@@ -55,6 +56,17 @@ pub struct Seen {
     pub disposition: Disposition,
     /// Whether it leads a session.
     pub leads_session: bool,
+}
+
+impl Seen {
+    /// Its pid and its name, as a log line has them.
+    #[must_use]
+    pub fn named(&self) -> Named<'_> {
+        Named {
+            pid: self.pid,
+            name: self.name.bytes(),
+        }
+    }
 }
 
 /// Processes that were seen: the first ones in full, the others as a number.
@@ -126,6 +138,8 @@ pub struct Survivors {
     main_child: Option<Pid>,
     /// The main child's process group, until it is seen empty: up to then no other group can bear its number.
     group: Option<Pid>,
+    /// Whether the main child was reaped. Until then the number is its own, even where it has left the group.
+    is_reaped: bool,
     /// Who had to be killed.
     killed: List,
     /// Why the rest could not be looked at, if so.
@@ -141,6 +155,7 @@ impl Survivors {
             role,
             main_child,
             group: main_child,
+            is_reaped: false,
             killed: List::new(),
             unseen: None,
         }
@@ -152,20 +167,28 @@ impl Survivors {
         (&self.killed, self.unseen)
     }
 
-    /// The main child was reaped. Without a member, its group's number may be somebody else's from now on.
+    /// The main child was reaped.
     pub fn main_child_reaped(&mut self) {
-        let _ = self.signal_group(None);
+        self.is_reaped = true;
+        self.somebody_reaped();
+    }
+
+    /// Somebody was reaped. Once that was the group's last member, its number may be somebody else's.
+    pub fn somebody_reaped(&mut self) {
+        // PID 1 signals everyone, and no group.
+        if self.is_reaped && self.role == Role::Wrapper {
+            let _ = self.signal_group(None);
+        }
     }
 
     /// Sends a signal to the main child's group, as long as that is known to be its own; without a signal only looks.
     ///
     /// # Errors
-    /// ESRCH where the group is empty, now and for good; EPERM where no member may be signalled.
+    /// ESRCH where the group is empty, for good once the main child was reaped; EPERM where no member may be signalled.
     fn signal_group(&mut self, signal: Option<Signal>) -> sys::Result<()> {
         let group = self.group.ok_or(Errno::ESRCH)?;
         let result = kill(Recipient::Group(group), signal);
-        // While the main child is not reaped, the number is its own even where it has left the group.
-        if result == Err(Errno::ESRCH) && signal.is_none() {
+        if result == Err(Errno::ESRCH) && self.is_reaped {
             self.group = None;
         }
         result
@@ -230,8 +253,8 @@ impl Survivors {
         let mut count = 0_u32;
         let looked = self.for_each_of_rest(&mut |process, stat| {
             if !at_once {
-                let is_asked = !(spare_group && stat.group == group);
-                if is_asked && process.signal(Signal::TERM).is_ok() {
+                let is_spared = spare_group && is_member(stat, group);
+                if !is_spared && process.signal(Signal::TERM).is_ok() {
                     count = count.saturating_add(1);
                 }
                 let _ = process.signal(Signal::CONT);
@@ -311,7 +334,7 @@ impl Survivors {
                     if let Some(place) = from_outside.get_mut(places) {
                         *place = Some(pid);
                     }
-                } else if stat.is_alive() && !(group_was_asked && stat.group == self.main_child) {
+                } else if stat.is_alive() && !(group_was_asked && is_member(&stat, self.group)) {
                     list.add(seen(&stat, Disposition::NeverGot));
                 }
             }
@@ -332,7 +355,7 @@ impl Survivors {
         let is_main_child = Some(stat.pid) == self.main_child;
         let got = match last.asked {
             Asked::MainChild => is_main_child,
-            Asked::Group => is_main_child || stat.group == self.main_child,
+            Asked::Group => is_main_child || is_member(stat, self.group),
             Asked::Rest => true,
         };
         self.killed
@@ -435,6 +458,12 @@ fn complete(walk: Walk) -> sys::Result<()> {
         Walk::Complete => Ok(()),
         Walk::Incomplete | Walk::Stopped => Err(Errno::EPERM),
     }
+}
+
+/// Whether a process is a member of a group. Nobody is one of none, not even a visitor from another namespace, whose
+/// group cannot be seen.
+fn is_member(stat: &ProcessStat<'_>, group: Option<Pid>) -> bool {
+    group.is_some() && stat.group == group
 }
 
 fn seen(stat: &ProcessStat<'_>, disposition: Disposition) -> Seen {

@@ -413,30 +413,38 @@ fn a_stranger_with_the_number_of_the_dead_main_child_is_left_alone() {
     if !require_namespaces() || !require_root() {
         return;
     }
-    let directory = tempfile::tempdir().unwrap();
-    let pid_file = directory.path().join("pid");
-    // Process 1 is a shell that starts the stranger beside the wrapper, which alone has no /proc.
-    let beside = r#"
-        mkfifo "$PIDS"
-        unshare --mount sh -c 'umount -l /proc && exec "$@"' sh "$@" <&4 &
-        wrapper=$!
-        read pid <"$PIDS"
-        "$PROBE" reborn "$pid" <&4 &
-        reborn=$!
-        wait $wrapper; echo "wrapper $?"
-        exec 4<&-
-        wait $reborn"#;
-    let main = r#""$PROBE" app daemon session & echo $$ >"$PIDS"; read line <&3; exit 3"#;
-    let init = Init::new()
-        .as_pid_1()
-        .limit(Duration::from_secs(20))
-        .through(["sh", "-c", &format!("exec 4<&0; {beside}"), "sh"])
-        .args(["-a", "-t", "1s"]);
-    let mut running = script(init, main).env("PIDS", &pid_file).spawn();
-    let _ = running.wait_line("daemon ready ");
-    running.send_line("");
-    // In any order: what has nobody to wait for may end at once.
-    wait_for(&running, &["reborn ready ", "wrapper 3"]);
-    running.close_stdin();
-    let _ = running.wait_line("reborn alive");
+    // The group is empty with the main child's death, or with that of a member whom SIGTERM ends.
+    for members in ["", r#""$PROBE" app member & "#] {
+        let directory = tempfile::tempdir().unwrap();
+        let pid_file = directory.path().join("pid");
+        // Process 1 is a shell that starts the stranger beside the wrapper, which alone has no /proc.
+        let beside = r#"
+            mkfifo "$PIDS"
+            unshare --mount sh -c 'umount -l /proc && exec "$@"' sh "$@" <&4 &
+            wrapper=$!
+            read pid <"$PIDS"
+            "$PROBE" reborn "$pid" <&4 &
+            reborn=$!
+            wait $wrapper; echo "wrapper $?"
+            exec 4<&-
+            wait $reborn"#;
+        let main = format!(
+            r#"{members}"$PROBE" app daemon session & echo $$ >"$PIDS"; read line <&3; exit 3"#
+        );
+        let init = Init::new()
+            .as_pid_1()
+            .limit(Duration::from_secs(20))
+            .through(["sh", "-c", &format!("exec 4<&0; {beside}"), "sh"])
+            .args(["-a", "-t", "1s"]);
+        let mut running = script(init, &main).env("PIDS", &pid_file).spawn();
+        let _ = running.wait_line("daemon ready ");
+        if !members.is_empty() {
+            wait_for(&running, &["member ready "]);
+        }
+        running.send_line("");
+        // In any order: what has nobody to wait for may end at once.
+        wait_for(&running, &["reborn ready ", "wrapper 3"]);
+        running.close_stdin();
+        let _ = running.wait_line("reborn alive");
+    }
 }

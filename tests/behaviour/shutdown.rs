@@ -1006,6 +1006,36 @@ fn processes_that_entered_the_namespace_are_waited_for() {
     );
 }
 
+/// Contract 6.4: a visitor's group cannot be seen from the namespace, and is not the main child's group that has had
+/// the signal.
+#[test]
+fn a_group_wide_sigterm_spares_no_process_that_entered_the_namespace() {
+    if emulator_lacks(Limit::ProcessIds) {
+        return;
+    }
+    if !require_namespaces() || !require_root() {
+        return;
+    }
+    let mut running = Init::new()
+        .json()
+        .as_pid_1()
+        .args(["-v", "-g", "-a"])
+        .probe(["app", "main", "report"])
+        .spawn();
+    let _ = running.wait_line("main ready");
+    let mut stranger = enter(running.init_pid(), &["report"]);
+    running.signal(TERM);
+    let _ = running.wait_line("main got SIGTERM");
+    running.close_stdin();
+    let _ = running.wait_line("main done");
+    assert_eq!(stranger.line(), "stranger got SIGTERM\n");
+    assert_eq!(stranger.line(), "stranger got SIGCONT\n");
+    stranger.close_stdin();
+    assert_eq!(stranger.rest(), "stranger done\n");
+    let output = running.wait();
+    assert_eq!(output.status.code(), Some(0), "{output}");
+}
+
 #[test]
 fn processes_that_entered_the_namespace_are_killed_at_the_deadline() {
     if emulator_lacks(Limit::ProcessIds) {
