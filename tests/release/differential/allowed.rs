@@ -53,6 +53,11 @@ fn ignores_stop_signal(case: &Case) -> bool {
     case.mask.1 == "all" || case.mask.1.contains("INT") || case.mask.1 == "TERM"
 }
 
+/// The main child stops itself at about the time of the stop signal.
+fn stops_in_shutdown(case: &Case) -> bool {
+    case.kind == Kind::Deadline && case.has("stop")
+}
+
 fn is_pause(case: &Case) -> bool {
     let pauses = |word: &OsString| {
         let word = word.as_encoded_bytes();
@@ -261,8 +266,8 @@ const ALLOWED: &[Allowed] = &[
     ),
     allow(
         "order of events: *",
-        sends_quit,
-        "6.1: SIGQUIT begins no shutdown",
+        |case| sends_quit(case) || ignores_stop_signal(case),
+        "6.1: neither SIGQUIT nor a signal inherited as ignored begins a shutdown",
     ),
     allow(
         "text: - plain",
@@ -300,9 +305,19 @@ const ALLOWED: &[Allowed] = &[
         "6.4: the rest is signalled, were there nobody left",
     ),
     allow(
-        "event error_ignored: -*\"call\":\"kill\"*ESRCH*",
-        |case| case.as_pid_1,
-        "6.4: the rest is signalled, were there nobody left",
+        "event error_ignored: ?*\"call\":\"kill\"*ESRCH*",
+        always,
+        "6.3, 6.4: the rest is signalled without a look whether there is one",
+    ),
+    allow(
+        "event *",
+        stops_in_shutdown,
+        "5.3: a child that stops once the shutdown has begun is resumed",
+    ),
+    allow(
+        "status: exit 137 -> exit 143",
+        stops_in_shutdown,
+        "5.3: a child that stops once the shutdown has begun is resumed",
     ),
     allow(
         "event main_child_stopped: +*SIGSTOP*",
@@ -315,7 +330,7 @@ const ALLOWED: &[Allowed] = &[
         "8.3: the format that any source before or after it asked for",
     ),
     allow(
-        "text: - error:",
+        "text: ? error:",
         always,
         "8.3: the format that any source before or after it asked for",
     ),
@@ -340,18 +355,13 @@ const ALLOWED: &[Allowed] = &[
         "7.1: the killer, as far as PID 1 and a wrapper can know it",
     ),
     allow(
-        "event usage_error, option of a name: \"--remap-exit\" -> \"--rewrite\"",
+        "event usage_error, option of a name: *",
         always,
-        "10.5: the nearest",
-    ),
-    allow(
-        "event usage_error, option of a name: \"--verbose\" -> \"--version\"",
-        always,
-        "10.5: the nearest",
+        "10.5: the nearest name, where one is near",
     ),
     allow(
         "event usage_error: -*",
-        |case| case.has("--log-format=text"),
+        |case| case.has("--log-format=text") || case.has("text"),
         "8.3: the format that any source before or after it asked for",
     ),
     allow(
