@@ -42,8 +42,6 @@ pub struct ProcessStat<'a> {
     pub has_terminal: bool,
     /// How many threads it has. One that has ended counts until it is reaped, and the first one is reaped last.
     pub threads: u32,
-    /// When it started, in clock ticks since the boot. Together with the number it names a process for good.
-    pub start_time: u64,
     /// The signals that its first thread blocks, as far as they are below 32.
     pub blocked: SignalSet,
     /// The signals that it ignores, as far as they are below 32.
@@ -72,7 +70,6 @@ impl<'a> ProcessStat<'a> {
             session: None,
             has_terminal: false,
             threads: 0,
-            start_time: 0,
             blocked: SignalSet::EMPTY,
             ignored: SignalSet::EMPTY,
             caught: SignalSet::EMPTY,
@@ -89,7 +86,6 @@ impl<'a> ProcessStat<'a> {
                 (6, _) => stat.session = process_id(text),
                 (7, _) => stat.has_terminal = text != b"0",
                 (20, _) => stat.threads = parse_decimal_u32(text)?,
-                (22, _) => stat.start_time = parse_decimal(text)?,
                 (32, _) => stat.blocked = SignalSet::from_bits(parse_decimal(text)?),
                 (33, _) => stat.ignored = SignalSet::from_bits(parse_decimal(text)?),
                 (34, _) => stat.caught = SignalSet::from_bits(parse_decimal(text)?),
@@ -278,7 +274,6 @@ mod tests {
                 session: Pid::new(5),
                 has_terminal: true,
                 threads: 3,
-                start_time: 88430,
                 blocked: three,
                 ignored: two,
                 caught: one,

@@ -214,12 +214,6 @@ pub struct ProcessDirectory<'p> {
 }
 
 impl ProcessDirectory<'_> {
-    /// The process.
-    #[must_use]
-    pub const fn pid(&self) -> Pid {
-        self.pid
-    }
-
     /// Looks at the process, with four system calls.
     ///
     /// # Errors
@@ -396,7 +390,7 @@ fn refused<'m>(path: ZStr<'_>, head: &'m mut [u8; HEAD]) -> Option<Refused<'m>> 
     match uninterrupted(|| file::stat(path)).ok()?.kind {
         FileKind::Regular => {}
         FileKind::Directory => return Some(Refused::Directory),
-        FileKind::Pipe | FileKind::Socket | FileKind::CharacterDevice | FileKind::Other => {
+        FileKind::Socket | FileKind::CharacterDevice | FileKind::Other => {
             return Some(Refused::Special);
         }
     }

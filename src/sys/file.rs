@@ -27,12 +27,6 @@ impl Descriptor {
     /// Standard error.
     pub const ERROR: Self = Self(2);
 
-    /// The number.
-    #[must_use]
-    pub const fn number(self) -> u32 {
-        self.0
-    }
-
     /// As the kernel takes it.
     pub(super) fn register(self) -> usize {
         register(self.0.cast_signed())
@@ -243,13 +237,11 @@ pub enum FileKind {
     Regular,
     /// A directory.
     Directory,
-    /// A FIFO or a pipe.
-    Pipe,
     /// A socket.
     Socket,
     /// A character device, a terminal among others.
     CharacterDevice,
-    /// A block device or a symbolic link.
+    /// A FIFO, a pipe, a block device or a symbolic link.
     Other,
 }
 
@@ -258,18 +250,8 @@ pub enum FileKind {
 pub struct FileStatus {
     /// What it is.
     pub kind: FileKind,
-    /// The twelve bits that chmod(2) sets.
-    pub permissions: u16,
     /// How many bytes a regular file has.
     pub size: u64,
-}
-
-impl FileStatus {
-    /// Whether anybody at all may execute it, access(2).
-    #[must_use]
-    pub const fn is_executable_by_anybody(self) -> bool {
-        self.permissions & 0o111 != 0
-    }
 }
 
 /// What the file at a path is, symbolic links followed: stat(2), by statx(2).
@@ -293,8 +275,7 @@ pub fn fstat(file: Descriptor) -> Result<FileStatus> {
 fn statx(directory: usize, path: ZStr<'_>, flags: i32) -> Result<FileStatus> {
     let mut status = MaybeUninit::<libc::statx>::zeroed();
     let (path, flags, place) = (path.as_ptr(), register(flags), status.as_mut_ptr());
-    let [kind, mode, size] = [libc::STATX_TYPE, libc::STATX_MODE, libc::STATX_SIZE];
-    let wanted = register((kind | mode | size).cast_signed());
+    let wanted = register((libc::STATX_TYPE | libc::STATX_SIZE).cast_signed());
     // SAFETY: the path is null-terminated, and the kernel writes one structure.
     success(unsafe { syscall!(Sysno::statx, directory, path, flags, wanted, place) })?;
     // SAFETY: it holds numbers, which were zero before the kernel has written them.
@@ -304,14 +285,12 @@ fn statx(directory: usize, path: ZStr<'_>, flags: i32) -> Result<FileStatus> {
     let kind = match u32::from(stx_mode) & libc::S_IFMT {
         libc::S_IFREG => FileKind::Regular,
         libc::S_IFDIR => FileKind::Directory,
-        libc::S_IFIFO => FileKind::Pipe,
         libc::S_IFSOCK => FileKind::Socket,
         libc::S_IFCHR => FileKind::CharacterDevice,
         _ => FileKind::Other,
     };
     Ok(FileStatus {
         kind,
-        permissions: stx_mode & 0o7777,
         size: stx_size,
     })
 }
@@ -393,7 +372,6 @@ mod tests {
     use crate::posix::errno::Errno;
     use std::os::fd::{AsRawFd, OwnedFd};
     use std::os::unix::ffi::OsStrExt;
-    use std::os::unix::fs::PermissionsExt;
     use std::path::Path;
 
     /// A descriptor that the standard library owns.
@@ -441,7 +419,6 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let regular = directory.path().join("regular");
         std::fs::write(&regular, b"12345").unwrap();
-        std::fs::set_permissions(&regular, PermissionsExt::from_mode(0o4751)).unwrap();
         let fifo = directory.path().join("fifo");
         nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRUSR).unwrap();
         let socket = directory.path().join("socket");
@@ -449,7 +426,7 @@ mod tests {
         for (file, kind) in [
             (&*regular, FileKind::Regular),
             (directory.path(), FileKind::Directory),
-            (&fifo, FileKind::Pipe),
+            (&fifo, FileKind::Other),
             (&socket, FileKind::Socket),
             (Path::new("/dev/null"), FileKind::CharacterDevice),
         ] {
@@ -459,9 +436,7 @@ mod tests {
             let opened = open(at(&file), Open::Path).unwrap();
             assert_eq!(fstat(opened.get()), Ok(status));
         }
-        let status = stat(at(&path(&regular))).unwrap();
-        assert_eq!((status.permissions, status.size), (0o4751, 5));
-        assert!(status.is_executable_by_anybody());
+        assert_eq!(stat(at(&path(&regular))).unwrap().size, 5);
         let missing = stat(at(&path(&directory.path().join("missing"))));
         assert_eq!(missing, Err(Errno::ENOENT));
     }
@@ -503,14 +478,14 @@ mod tests {
     #[test]
     fn an_opened_file_is_closed_with_its_owner_and_on_exec() {
         let file = open(at(b"/proc/self/stat\0"), Open::Read).unwrap();
-        let info = format!("/proc/self/fdinfo/{}", file.get().number());
+        let info = format!("/proc/self/fdinfo/{}", file.get().0);
         let info = std::fs::read_to_string(info).unwrap();
         let flags = info.lines().find_map(|line| line.strip_prefix("flags:\t"));
         let flags = i32::from_str_radix(flags.unwrap(), 8).unwrap();
         assert_eq!(flags & libc::O_CLOEXEC, libc::O_CLOEXEC);
         assert_eq!(flags & libc::O_NONBLOCK, libc::O_NONBLOCK);
         // Another test may open a file with its number at once, but not this one.
-        let link = format!("/proc/self/fd/{}", file.get().number());
+        let link = format!("/proc/self/fd/{}", file.get().0);
         let before = std::fs::read_link(&link).unwrap();
         assert!(before.ends_with("stat"));
         drop(file);

@@ -604,8 +604,6 @@ pub struct Stat {
     pub terminal: i32,
     /// How many threads it has.
     pub threads: u32,
-    /// When it started.
-    pub start_time: u64,
     /// Every other field.
     pub other: i64,
     /// The sets of blocked, ignored and caught signals.
@@ -620,7 +618,6 @@ pub fn check_stat(stat: &Stat) {
         state,
         terminal,
         threads,
-        start_time,
         other,
         sets: [blocked, ignored, caught],
     } = stat;
@@ -638,7 +635,6 @@ pub fn check_stat(stat: &Stat) {
         text.extend(
             match field {
                 20 => format!(" {threads}"),
-                22 => format!(" {start_time}"),
                 32 => format!(" {blocked}"),
                 33 => format!(" {ignored}"),
                 34 => format!(" {caught}"),
@@ -656,14 +652,8 @@ pub fn check_stat(stat: &Stat) {
     };
     let read = read.unwrap();
     assert_eq!(
-        (
-            read.pid,
-            read.name,
-            read.state,
-            read.threads,
-            read.start_time
-        ),
-        (pid, &name[..], *state, *threads, *start_time)
+        (read.pid, read.name, read.state, read.threads),
+        (pid, &name[..], *state, *threads)
     );
     assert_eq!(
         (read.parent, read.group, read.session, read.has_terminal),

@@ -25,7 +25,6 @@ fuzz_target!(|data: &[u8]| {
                 state: b'D',
                 terminal: 0,
                 threads: 1,
-                start_time: 99,
                 other: -1,
                 sets: [1, 2, 4],
             });
