@@ -208,6 +208,16 @@ impl Options {
             options_ignored: false,
         }
     }
+
+    /// The status that the init ends with in place of this one: 0 where `-e` names it (contract 7).
+    #[must_use]
+    pub fn remap(&self, status: u8) -> u8 {
+        if self.remapped.contains(status) {
+            0
+        } else {
+            status
+        }
+    }
 }
 
 /// What is to be done.

@@ -91,7 +91,7 @@ pub fn run(arguments: StringList<'_>, environment: StringList<'_>) -> u8 {
                 Ok(pid) => pid,
                 Err(error) => {
                     command.explain_failed_fork(error, &mut log);
-                    return remap(CANNOT_START, &options);
+                    return options.remap(CANNOT_START);
                 }
             };
             log.say(&Event::Started { command: word, pid });
@@ -108,15 +108,6 @@ pub fn run(arguments: StringList<'_>, environment: StringList<'_>) -> u8 {
     let pid = main_child.as_ref().map(|main_child| main_child.pid);
     let actions = Actions::new(&options, own, role, main_child, job, log);
     EventLoop::new(Supervisor::new(&options, role, pid, actions), missed).run()
-}
-
-/// The status that the init ends with for this one: 0 where `-e` says so (contract 7).
-fn remap(status: u8, options: &Options) -> u8 {
-    if options.remapped.contains(status) {
-        0
-    } else {
-        status
-    }
 }
 
 /// Says what is wrong with a word.

@@ -497,22 +497,13 @@ impl<'a, S: Steps> Supervisor<'a, S> {
         }
         let was_command = self.steps.main_child_ended(pid, status);
         let ended = Ended {
-            status: self.remap(exit_status),
+            status: self.options.remap(exit_status),
             death: was_command.then(|| self.death(status, exit_status)),
             exited_well: was_command && exit_status == 0,
             interrupt: self.interrupt(status, exit_status),
             at: self.steps.now(),
         };
         self.wait_for_rest_or_end(ended);
-    }
-
-    /// The status that the init ends with for this one: 0 where `-e` says so.
-    fn remap(&self, status: u8) -> u8 {
-        if self.options.remapped.contains(status) {
-            0
-        } else {
-            status
-        }
     }
 
     /// What there is to explain about the main child's death (contract 7.1 to 7.3).
@@ -717,7 +708,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
             let ended = match self.phase {
                 Phase::WaitingForRest(ended) => ended,
                 Phase::Running { .. } | Phase::Paused => {
-                    Ended::without_main_child(self.remap(GAVE_UP), now)
+                    Ended::without_main_child(self.options.remap(GAVE_UP), now)
                 }
             };
             self.end(ended);
