@@ -15,7 +15,7 @@ use crate::standard_error::StandardError;
 use crate::supervisor::{self, Asked, Death, Ending, Interrupt, Role, Since, Steps};
 use crate::survivors::{LastSignal, Survivors};
 use crate::sys::process::Waited;
-use crate::sys::signal::{Disposition as Action, Recipient, kill};
+use crate::sys::signal::{Disposition, Recipient, kill};
 use crate::sys::{clock, process, signal};
 use crate::terminal::{Job, Outcome};
 
@@ -267,7 +267,7 @@ impl<'a> Actions<'a> {
         self.log.say(&Event::ExitBySignal {
             signal: Signal::INT,
         });
-        let _ = signal::set_disposition(Signal::INT, Action::Default);
+        let _ = signal::set_disposition(Signal::INT, Disposition::Default);
         let _ = kill(recipient, Some(Signal::INT));
         let _ = signal::set_signal_mask(SignalSet::ALL.without(Signal::INT));
     }
@@ -302,7 +302,7 @@ impl Steps for Actions<'_> {
     }
 
     fn is_ignored(&mut self, signal: Signal) -> bool {
-        signal::disposition(signal) == Ok(Action::Ignore)
+        signal::disposition(signal) == Ok(Disposition::Ignore)
     }
 
     fn child_has_foreground(&mut self) -> bool {
@@ -371,7 +371,7 @@ impl Steps for Actions<'_> {
                     name: stat.name,
                 },
                 state: stat.state,
-                disposition: stat.disposition(signal, true),
+                response: stat.response(signal, true),
                 signal,
             });
         }
@@ -452,7 +452,7 @@ impl Steps for Actions<'_> {
             self.log.say(&Event::Survivor {
                 process: seen.named(),
                 state: seen.state,
-                disposition: seen.disposition,
+                response: seen.response,
                 signal,
             });
         }

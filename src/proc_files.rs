@@ -7,7 +7,7 @@ use crate::posix::signal::{Signal, SignalSet};
 
 /// What a process does about a signal, as far as `/proc/PID/stat` tells (contract 6.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Disposition {
+pub enum Response {
     /// The signal was not sent to it.
     NeverGot,
     /// It ignores it.
@@ -107,19 +107,19 @@ impl<'a> ProcessStat<'a> {
     }
 
     /// What it does about a signal that it `got` or did not get. Of signals above 31 the file tells nothing, so that
-    /// a process that got one and is still there [has not acted on it](Disposition::HasNotActedOn).
+    /// a process that got one and is still there [has not acted on it](Response::HasNotActedOn).
     #[must_use]
-    pub fn disposition(&self, signal: Signal, got: bool) -> Disposition {
+    pub fn response(&self, signal: Signal, got: bool) -> Response {
         if !got {
-            Disposition::NeverGot
+            Response::NeverGot
         } else if self.ignored.contains(signal) {
-            Disposition::Ignores
+            Response::Ignores
         } else if self.caught.contains(signal) {
-            Disposition::Catches
+            Response::Catches
         } else if self.blocked.contains(signal) {
-            Disposition::Blocks
+            Response::Blocks
         } else {
-            Disposition::HasNotActedOn
+            Response::HasNotActedOn
         }
     }
 }
@@ -345,16 +345,16 @@ mod tests {
         let text = stat_text(b"a", "S", "1", [1 << 14 | 1 << 2, 1 << 1, 1 | 1 << 2]);
         let stat = ProcessStat::parse(&text).unwrap();
         for (signal, expected) in [
-            (Signal::TERM, Disposition::Blocks),
-            (Signal::INT, Disposition::Ignores),
-            (Signal::HUP, Disposition::Catches),
-            (Signal::QUIT, Disposition::Catches),
-            (Signal::ABRT, Disposition::HasNotActedOn),
-            (Signal::new(34).unwrap(), Disposition::HasNotActedOn),
-            (Signal::new(64).unwrap(), Disposition::HasNotActedOn),
+            (Signal::TERM, Response::Blocks),
+            (Signal::INT, Response::Ignores),
+            (Signal::HUP, Response::Catches),
+            (Signal::QUIT, Response::Catches),
+            (Signal::ABRT, Response::HasNotActedOn),
+            (Signal::new(34).unwrap(), Response::HasNotActedOn),
+            (Signal::new(64).unwrap(), Response::HasNotActedOn),
         ] {
-            assert_eq!(stat.disposition(signal, true), expected, "{signal:?}");
-            assert_eq!(stat.disposition(signal, false), Disposition::NeverGot);
+            assert_eq!(stat.response(signal, true), expected, "{signal:?}");
+            assert_eq!(stat.response(signal, false), Response::NeverGot);
         }
     }
 

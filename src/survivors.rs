@@ -6,7 +6,7 @@ use crate::log::event::Named;
 use crate::posix::errno::Errno;
 use crate::posix::pid::Pid;
 use crate::posix::signal::Signal;
-use crate::proc_files::{Disposition, ProcessStat};
+use crate::proc_files::{ProcessStat, Response};
 use crate::proc_reader::{self, Proc, ProcessDirectory, STAT, Walk};
 use crate::supervisor::{Asked, Role};
 use crate::sys;
@@ -53,7 +53,7 @@ pub struct Seen {
     /// The letter of its state, `proc_pid_stat(5)`.
     pub state: u8,
     /// What it does about the last signal that was sent.
-    pub disposition: Disposition,
+    pub response: Response,
     /// Whether it leads a session.
     pub leads_session: bool,
 }
@@ -335,7 +335,7 @@ impl Survivors {
                         *place = Some(pid);
                     }
                 } else if stat.is_alive() && !(group_was_asked && is_member(&stat, self.group)) {
-                    list.add(seen(&stat, Disposition::NeverGot));
+                    list.add(seen(&stat, Response::NeverGot));
                 }
             }
             if places == 0 {
@@ -358,8 +358,7 @@ impl Survivors {
             Asked::Group => is_main_child || is_member(stat, self.group),
             Asked::Rest => true,
         };
-        self.killed
-            .add(seen(stat, stat.disposition(last.signal, got)));
+        self.killed.add(seen(stat, stat.response(last.signal, got)));
     }
 
     /// As PID 1: looks at as many as are listed, and counts the others.
@@ -466,12 +465,12 @@ fn is_member(stat: &ProcessStat<'_>, group: Option<Pid>) -> bool {
     group.is_some() && stat.group == group
 }
 
-fn seen(stat: &ProcessStat<'_>, disposition: Disposition) -> Seen {
+fn seen(stat: &ProcessStat<'_>, response: Response) -> Seen {
     Seen {
         pid: stat.pid,
         name: CommandName::new(stat.name),
         state: stat.state,
-        disposition,
+        response,
         leads_session: stat.session == Some(stat.pid),
     }
 }

@@ -11,7 +11,7 @@ use crate::posix::errno::Errno;
 use crate::posix::pid::Pid;
 use crate::posix::signal::Signal;
 use crate::posix::time::Milliseconds;
-use crate::proc_files::Disposition;
+use crate::proc_files::Response;
 
 /// How much an event matters; a log shows what is at or above its own level (contract 8.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -179,7 +179,7 @@ pub enum Event<'a> {
     Survivor {
         process: Named<'a>,
         state: u8,
-        disposition: Disposition,
+        response: Response,
         signal: Signal,
     },
     /// Survivors beyond those listed.
@@ -208,7 +208,7 @@ pub enum Event<'a> {
     SlowStop {
         main_child: Named<'a>,
         state: u8,
-        disposition: Disposition,
+        response: Response,
         signal: Signal,
     },
     /// Processes are left that never got the stop signal, and end with the init now (contract 7.4): a warning if a
@@ -299,9 +299,9 @@ impl Event<'_> {
                 "{source}: ", &[Words(source.words())])?.problem(problem).write("; try --help", &[])),
 
             // ---- Warnings ----
-            Self::Survivor { process, state, disposition, signal } => Some(say(Level::Warning, "survivor",
+            Self::Survivor { process, state, response, signal } => Some(say(Level::Warning, "survivor",
                 "had to kill process ", &[])?.process(process)
-                .write(": ", &[]).act(state, disposition, signal)),
+                .write(": ", &[]).act(state, response, signal)),
             Self::MoreSurvivors { processes } => say(Level::Warning, "more_survivors",
                 "had to kill {processes} more {}", &[processes.into(), plural(processes)]),
             Self::SurvivorsUnknown { error } => say(Level::Warning, "survivors_unknown",
@@ -327,10 +327,10 @@ impl Event<'_> {
                 .json_field("core_dumped", Bool(core_dumped))),
             Self::OomKilled { processes } => Some(say(Level::Warning, "oom_killed",
                 "out of memory: ", &[])?.oom_kills(processes)),
-            Self::SlowStop { main_child, state, disposition, signal } =>
-                Some(say(slow_stop_level(state, disposition), "slow_stop", "main child ", &[])?.process(main_child)
+            Self::SlowStop { main_child, state, response, signal } =>
+                Some(say(slow_stop_level(state, response), "slow_stop", "main child ", &[])?.process(main_child)
                 .write(" still lives {elapsed_ms} after its stop signal: ", &[SLOW_STOP.into()])
-                .act(state, disposition, signal)),
+                .act(state, response, signal)),
             Self::CutOff { main_child, processes, first, shutdown_began } =>
                 say(if shutdown_began { Level::Warning } else { Level::Info }, "cut_off",
                     "'{main_child}' is gone and {processes} {} cut off{}{first}; --wait-all waits for {}", &[
@@ -409,9 +409,9 @@ impl Line<'_> {
     }
 
     /// What a process does about a signal, and the letter of its state, `proc_pid_stat(5)`.
-    fn act(&mut self, state: u8, disposition: Disposition, signal: Signal) -> &mut Self {
+    fn act(&mut self, state: u8, response: Response, signal: Signal) -> &mut Self {
         self.write("it {disposition} {signal} (state {state}{})", &[
-            Words(words_of(disposition)),
+            Words(response.words()),
             signal.into(),
             Outside(&[state]),
             Words(match state {
@@ -531,9 +531,9 @@ const fn one_or_many(number: u32, one: &'static str, many: &'static str) -> &'st
 }
 
 /// A process that catches its stop signal is at work, unless it is stopped (contract 6.9).
-const fn slow_stop_level(state: u8, disposition: Disposition) -> Level {
+const fn slow_stop_level(state: u8, response: Response) -> Level {
     let is_stopped = matches!(state, b'T' | b't');
-    if matches!(disposition, Disposition::Catches) && !is_stopped {
+    if matches!(response, Response::Catches) && !is_stopped {
         Level::Info
     } else {
         Level::Warning
@@ -570,14 +570,15 @@ impl DropReason {
     }
 }
 
-/// What a process does about a signal.
-const fn words_of(disposition: Disposition) -> &'static str {
-    match disposition {
-        Disposition::NeverGot => "never got",
-        Disposition::Ignores => "ignores",
-        Disposition::Catches => "catches",
-        Disposition::Blocks => "blocks",
-        Disposition::HasNotActedOn => "has not acted on",
+impl Response {
+    const fn words(self) -> &'static str {
+        match self {
+            Self::NeverGot => "never got",
+            Self::Ignores => "ignores",
+            Self::Catches => "catches",
+            Self::Blocks => "blocks",
+            Self::HasNotActedOn => "has not acted on",
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use pidling::posix::pid::Pid;
 use pidling::posix::signal::Signal;
 use pidling::posix::time::Milliseconds;
 use pidling::proc_files::{
-    Disposition, Hierarchy, ProcessStat, control_group, group_and_ancestors, number, oom_kills,
+    Hierarchy, ProcessStat, Response, control_group, group_and_ancestors, number, oom_kills,
     process_ids,
 };
 
@@ -664,19 +664,19 @@ pub fn check_stat(stat: &Stat) {
         let signal = Signal::new(number).unwrap();
         let has = |set: &u32| number < 32 && set >> (number - 1) & 1 == 1;
         let expected = if has(ignored) {
-            Disposition::Ignores
+            Response::Ignores
         } else if has(caught) {
-            Disposition::Catches
+            Response::Catches
         } else if has(blocked) {
-            Disposition::Blocks
+            Response::Blocks
         } else {
-            Disposition::HasNotActedOn
+            Response::HasNotActedOn
         };
         // The kernel has no bit 31 to show; a file that does is read as it stands.
         if number != 32 {
-            assert_eq!(read.disposition(signal, true), expected, "{number}");
+            assert_eq!(read.response(signal, true), expected, "{number}");
         }
-        assert_eq!(read.disposition(signal, false), Disposition::NeverGot);
+        assert_eq!(read.response(signal, false), Response::NeverGot);
     }
 }
 
@@ -684,7 +684,7 @@ pub fn check_stat(stat: &Stat) {
 pub fn check_any_stat(bytes: &[u8]) {
     if let Some(read) = ProcessStat::parse(bytes) {
         assert!(b"RSDZTtWXxKPI".contains(&read.state));
-        let _ = (read.is_alive(), read.disposition(Signal::TERM, true));
+        let _ = (read.is_alive(), read.response(Signal::TERM, true));
     }
 }
 

@@ -377,18 +377,18 @@ fn usage_error() {
 /// Contract 6.6.
 #[test]
 fn survivor() {
-    for (disposition, words) in [
-        (Disposition::NeverGot, "never got"),
-        (Disposition::Ignores, "ignores"),
-        (Disposition::Catches, "catches"),
-        (Disposition::Blocks, "blocks"),
-        (Disposition::HasNotActedOn, "has not acted on"),
+    for (response, words) in [
+        (Response::NeverGot, "never got"),
+        (Response::Ignores, "ignores"),
+        (Response::Catches, "catches"),
+        (Response::Blocks, "blocks"),
+        (Response::HasNotActedOn, "has not acted on"),
     ] {
         check(
             &Event::Survivor {
                 process: SH,
                 state: b'S',
-                disposition,
+                response,
                 signal: Signal::TERM,
             },
             &format!("warning: had to kill process 8 (sh): it {words} SIGTERM (state S)"),
@@ -408,7 +408,7 @@ fn a_name_that_is_not_known_is_left_out() {
                 name: b"",
             },
             state: b'D',
-            disposition: Disposition::HasNotActedOn,
+            response: Response::HasNotActedOn,
             signal: Signal::TERM,
         },
         "warning: had to kill process 7: it has not acted on SIGTERM (state D, uninterruptible sleep)",
@@ -550,32 +550,32 @@ fn oom_killed() {
 #[test]
 fn slow_stop() {
     let warning = ("warning: ", "warning");
-    for ((prefix, level), state, meaning, disposition, words) in [
-        (warning, 'S', "", Disposition::NeverGot, "never got"),
-        (warning, 'S', "", Disposition::Ignores, "ignores"),
-        (warning, 'S', "", Disposition::Blocks, "blocks"),
+    for ((prefix, level), state, meaning, response, words) in [
+        (warning, 'S', "", Response::NeverGot, "never got"),
+        (warning, 'S', "", Response::Ignores, "ignores"),
+        (warning, 'S', "", Response::Blocks, "blocks"),
         (
             warning,
             'T',
             ", stopped",
-            Disposition::HasNotActedOn,
+            Response::HasNotActedOn,
             "has not acted on",
         ),
-        (warning, 'T', ", stopped", Disposition::Catches, "catches"),
+        (warning, 'T', ", stopped", Response::Catches, "catches"),
         (
             warning,
             't',
             ", stopped by a debugger",
-            Disposition::Catches,
+            Response::Catches,
             "catches",
         ),
-        (("", "info"), 'S', "", Disposition::Catches, "catches"),
+        (("", "info"), 'S', "", Response::Catches, "catches"),
     ] {
         check(
             &Event::SlowStop {
                 main_child: SH,
                 state: u8::try_from(state).unwrap(),
-                disposition,
+                response,
                 signal: Signal::TERM,
             },
             &format!(
@@ -865,7 +865,7 @@ fn with_words<'a>(
         (event, end)
     };
     let signal = Signal::new(64).unwrap();
-    let disposition = Disposition::HasNotActedOn;
+    let response = Response::HasNotActedOn;
     vec![
         executing(Reason::Errno, "': EUCLEAN (structure needs cleaning)\n"),
         executing(Reason::MissingInterpreter(third), " (EUCLEAN)\n"),
@@ -914,7 +914,7 @@ fn with_words<'a>(
             Event::Survivor {
                 process,
                 state,
-                disposition,
+                response,
                 signal,
             },
             " (state D, uninterruptible sleep)\n",
@@ -931,7 +931,7 @@ fn with_words<'a>(
             Event::SlowStop {
                 main_child: process,
                 state,
-                disposition,
+                response,
                 signal,
             },
             " (state D, uninterruptible sleep)\n",
