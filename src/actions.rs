@@ -12,8 +12,8 @@ use crate::posix::wait_status::WaitStatus;
 use crate::proc_reader::{self, STAT};
 use crate::spawn::{CANNOT_START, Command, NOT_FOUND, StartReport};
 use crate::standard_error::StandardError;
-use crate::supervisor::{self, Asked, Death, Ending, Interrupt, Role, Since, Steps};
-use crate::survivors::{LastSignal, Survivors};
+use crate::supervisor::{self, Asked, Death, Ending, Interrupt, LastSignal, Role, Since, Steps};
+use crate::survivors::Survivors;
 use crate::sys::process::Waited;
 use crate::sys::signal::{Disposition, Recipient, kill};
 use crate::sys::{clock, process, signal};
@@ -436,14 +436,13 @@ impl Steps for Actions<'_> {
         self.log.ignored("kill", terminated.sent.map(|_| ()));
     }
 
-    fn kill_main_child(&mut self, main_child: Pid, asked: Asked, signal: Signal) {
-        self.survivors
-            .look_at_main_child(main_child, LastSignal { asked, signal });
+    fn kill_main_child(&mut self, main_child: Pid, last: LastSignal) {
+        self.survivors.look_at_main_child(main_child, last);
         let _ = kill(Recipient::Process(main_child), Some(Signal::KILL));
     }
 
-    fn kill_rest(&mut self, asked: Asked, signal: Signal) {
-        self.survivors.kill(LastSignal { asked, signal });
+    fn kill_rest(&mut self, last: LastSignal) {
+        self.survivors.kill(last);
     }
 
     fn report_killed(&mut self, signal: Signal, since: Since) {

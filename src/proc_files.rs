@@ -106,6 +106,12 @@ impl<'a> ProcessStat<'a> {
         }
     }
 
+    /// Whether it leads a session.
+    #[must_use]
+    pub fn leads_session(&self) -> bool {
+        self.session == Some(self.pid)
+    }
+
     /// What it does about a signal that it `got` or did not get. Of signals above 31 the file tells nothing, so that
     /// a process that got one and is still there [has not acted on it](Response::HasNotActedOn).
     #[must_use]

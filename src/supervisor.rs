@@ -24,7 +24,7 @@ pub enum Role {
     Wrapper,
 }
 
-/// Who was sent the last stop signal or step of the ladder (contract 6.6).
+/// Who was sent a stop signal or a step of the ladder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Asked {
     /// The main child alone.
@@ -42,6 +42,15 @@ impl From<Target> for Asked {
             Target::Group => Self::Group,
         }
     }
+}
+
+/// The last stop signal or step of the ladder, which whoever has to be killed did not act on (contract 6.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LastSignal {
+    /// Who was sent it.
+    pub asked: Asked,
+    /// Which signal.
+    pub signal: Signal,
 }
 
 /// What a deadline is counted from.
@@ -152,10 +161,10 @@ pub trait Steps {
     /// Asks the rest to end (contract 6.4), except the main child's group if that has had SIGTERM already.
     fn terminate_rest(&mut self, spare_group: bool);
     /// Looks at the main child and sends it SIGKILL, whatever it saw. Nothing comes before this.
-    fn kill_main_child(&mut self, main_child: Pid, asked: Asked, signal: Signal);
+    fn kill_main_child(&mut self, main_child: Pid, last: LastSignal);
     /// Looks at the rest and sends it SIGKILL.
-    fn kill_rest(&mut self, asked: Asked, signal: Signal);
-    /// Says who had to be killed.
+    fn kill_rest(&mut self, last: LastSignal);
+    /// Says who had to be killed, and what they did about the last signal.
     fn report_killed(&mut self, signal: Signal, since: Since);
     /// Sends SIGKILL again, to whoever was born meanwhile or seen late.
     fn kill_again(&mut self, main_child: Option<Pid>);
@@ -270,8 +279,7 @@ pub struct Supervisor<'a, S> {
     sent_for_others: SignalSet,
     /// The signals of keys at the terminal that it has forwarded.
     sent_for_terminal: SignalSet,
-    /// The last stop signal or step of the ladder, and who got it.
-    last_asked: (Asked, Signal),
+    last_signal: LastSignal,
     /// Whether the main child's whole group has had SIGTERM.
     group_has_term: bool,
     /// Whether the main child's whole group has had a stop signal or a step of the ladder.
@@ -292,7 +300,10 @@ impl<'a, S: Steps> Supervisor<'a, S> {
             killing: None,
             sent_for_others: SignalSet::EMPTY,
             sent_for_terminal: SignalSet::EMPTY,
-            last_asked: (Asked::MainChild, Signal::TERM),
+            last_signal: LastSignal {
+                asked: Asked::MainChild,
+                signal: Signal::TERM,
+            },
             group_has_term: false,
             group_was_asked: false,
         }
@@ -465,7 +476,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
 
     /// Notes that a stop signal or a step of the ladder was sent.
     fn ask(&mut self, asked: Asked, signal: Signal) {
-        self.last_asked = (asked, signal);
+        self.last_signal = LastSignal { asked, signal };
         self.group_was_asked |= asked == Asked::Group;
     }
 
@@ -651,8 +662,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
             if let Some(shutdown) = &mut self.shutdown {
                 shutdown.slow_at = None;
             }
-            let (_, signal) = self.last_asked;
-            self.steps.name_slow_child(signal);
+            self.steps.name_slow_child(self.last_signal.signal);
         }
     }
 
@@ -682,10 +692,10 @@ impl<'a, S: Steps> Supervisor<'a, S> {
 
     /// The deadline has passed (contract 6.3): the main child first, then the rest, then words.
     fn kill(&mut self, now: Instant, since: Since) {
-        let (asked, signal) = self.last_asked;
+        let last = self.last_signal;
         match self.phase {
             Phase::Running { main_child } => {
-                self.steps.kill_main_child(main_child, asked, signal);
+                self.steps.kill_main_child(main_child, last);
             }
             // Its stop signal is still held back, where the clock has leapt over the end of the delay.
             Phase::Paused => {
@@ -693,12 +703,12 @@ impl<'a, S: Steps> Supervisor<'a, S> {
             }
             Phase::WaitingForRest(_) => {}
         }
-        self.steps.kill_rest(asked, signal);
+        self.steps.kill_rest(last);
         self.killing = Some(Killing {
             since: now,
             again_at: self.steps.now().after(KILL_AGAIN),
         });
-        self.steps.report_killed(signal, since);
+        self.steps.report_killed(last.signal, since);
     }
 
     /// SIGKILL was sent and somebody is still there.

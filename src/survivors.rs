@@ -8,7 +8,7 @@ use crate::posix::pid::Pid;
 use crate::posix::signal::Signal;
 use crate::proc_files::{ProcessStat, Response};
 use crate::proc_reader::{self, Proc, ProcessDirectory, STAT, Walk};
-use crate::supervisor::{Asked, Role};
+use crate::supervisor::{Asked, LastSignal, Role};
 use crate::sys;
 use crate::sys::memory::Scratch;
 use crate::sys::signal::{Recipient, kill};
@@ -110,15 +110,6 @@ impl List {
         }
         self.count = self.count.saturating_add(1);
     }
-}
-
-/// Who got the last signal of a shutdown, which a survivor did not act on.
-#[derive(Clone, Copy, Debug)]
-pub struct LastSignal {
-    /// Who got it.
-    pub asked: Asked,
-    /// Which signal.
-    pub signal: Signal,
 }
 
 /// What became of the request to end.
@@ -259,7 +250,7 @@ impl Survivors {
                 }
                 let _ = process.signal(Signal::CONT);
             }
-            if stat.session == Some(stat.pid) && stat.has_terminal {
+            if stat.leads_session() && stat.has_terminal {
                 let _ = process.signal(Signal::HUP);
             }
         });
@@ -471,7 +462,7 @@ fn seen(stat: &ProcessStat<'_>, response: Response) -> Seen {
         name: CommandName::new(stat.name),
         state: stat.state,
         response,
-        leads_session: stat.session == Some(stat.pid),
+        leads_session: stat.leads_session(),
     }
 }
 

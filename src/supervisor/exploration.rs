@@ -134,8 +134,8 @@ enum Step {
     ChildEnded,
     SignalGroup(Signal),
     TerminateRest { spare_group: bool },
-    KillMainChild(Asked, Signal),
-    KillRest(Asked, Signal),
+    KillMainChild(LastSignal),
+    KillRest(LastSignal),
     ReportKilled(Signal, Since),
     KillAgain { main_child: bool },
     GiveUp(Instant),
@@ -207,13 +207,13 @@ impl Steps for Recorder {
     fn terminate_rest(&mut self, spare_group: bool) {
         self.record(Step::TerminateRest { spare_group });
     }
-    fn kill_main_child(&mut self, main_child: Pid, asked: Asked, signal: Signal) {
+    fn kill_main_child(&mut self, main_child: Pid, last: LastSignal) {
         assert_eq!(main_child.number(), MAIN_CHILD);
-        self.record(Step::KillMainChild(asked, signal));
+        self.record(Step::KillMainChild(last));
     }
-    fn kill_rest(&mut self, asked: Asked, signal: Signal) {
+    fn kill_rest(&mut self, last: LastSignal) {
         self.now = self.now.after(Milliseconds(30));
-        self.record(Step::KillRest(asked, signal));
+        self.record(Step::KillRest(last));
     }
     fn report_killed(&mut self, signal: Signal, since: Since) {
         self.record(Step::ReportKilled(signal, since));
@@ -316,8 +316,7 @@ struct Facts {
     held: SignalSet,
     /// When the first stop signal was forwarded.
     stop_forwarded: Option<Instant>,
-    /// The last stop signal or step of the ladder, and who got it.
-    asked: Option<(Asked, Signal)>,
+    last_signal: Option<LastSignal>,
     /// What the main child was sent on account of a key at the terminal, and on any other account.
     sent_for_terminal: SignalSet,
     sent: SignalSet,
@@ -340,7 +339,7 @@ impl Facts {
             began: None,
             held: SignalSet::EMPTY,
             stop_forwarded: None,
-            asked: None,
+            last_signal: None,
             sent_for_terminal: SignalSet::EMPTY,
             sent: SignalSet::EMPTY,
             group_stops: SignalSet::EMPTY,
@@ -423,7 +422,7 @@ impl Facts {
     }
 
     fn ask(&mut self, asked: Asked, signal: Signal) {
-        self.asked = Some((asked, signal));
+        self.last_signal = Some(LastSignal { asked, signal });
         if asked == Asked::Group {
             self.group_stops = self.group_stops.with(signal);
         }
@@ -585,7 +584,7 @@ impl Supervisor<'_, Recorder> {
         let signals = (
             self.sent_for_others,
             self.sent_for_terminal,
-            self.last_asked,
+            self.last_signal,
             self.group_has_term,
             self.group_was_asked,
         );

@@ -437,19 +437,16 @@ fn sigkill_goes_to_the_main_child_then_to_the_rest_and_then_it_is_said() {
     whenever(
         |moment| moment.does(|step| matches!(step, Step::KillRest(..) | Step::KillMainChild(..))),
         |moment| {
-            let (asked, signal) = moment
-                .before
-                .asked
-                .unwrap_or((Asked::MainChild, Signal::TERM));
+            let last = moment.before.last_signal.unwrap_or(LastSignal {
+                asked: Asked::MainChild,
+                signal: Signal::TERM,
+            });
             let since = match (moment.before.began, moment.before.ended) {
                 (Some(began), _) => Since::ShutdownBegan(began),
                 (None, ended) => Since::MainChildEnded(ended.unwrap().0),
             };
-            let main_child = Some(Step::KillMainChild(asked, signal));
-            let rest = [
-                Step::KillRest(asked, signal),
-                Step::ReportKilled(signal, since),
-            ];
+            let main_child = Some(Step::KillMainChild(last));
+            let rest = [Step::KillRest(last), Step::ReportKilled(last.signal, since)];
             let expected = main_child
                 .filter(|_| moment.before.has_main_child)
                 .into_iter()
@@ -533,7 +530,7 @@ fn a_slow_main_child_is_named_once() {
     whenever(
         |moment| moment.does(names),
         |moment| {
-            let signal = moment.before.asked.unwrap().1;
+            let signal = moment.before.last_signal.unwrap().signal;
             is_slow(moment)
                 && !moment.before.slow_child_named
                 && moment.steps == [(moment.at, Step::NameSlowChild(signal))]
