@@ -93,7 +93,7 @@ impl Rewrites {
 
 /// A step of `--escalate` (contract 6.8).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Step {
+pub struct Escalation {
     /// How long after the first stop signal.
     pub after: Milliseconds,
     /// What is sent then.
@@ -102,16 +102,17 @@ pub struct Step {
 
 /// The steps of `--escalate` in the order of their times.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Ladder([Option<Step>; ESCALATIONS]);
+pub struct Ladder([Option<Escalation>; ESCALATIONS]);
 
 impl Ladder {
-    /// Puts a step in its place, behind those of the same time. Returns whether there was room for it.
+    /// Puts a step in its place, after those of the same time. Returns whether there was room for it.
     #[must_use]
-    pub fn push(&mut self, step: Step) -> bool {
+    pub fn insert(&mut self, step: Escalation) -> bool {
         let [.., None] = self.0 else {
             return false;
         };
-        let is_earlier = |place: &Option<Step>| place.is_some_and(|it| it.after <= step.after);
+        let is_earlier =
+            |place: &Option<Escalation>| place.is_some_and(|it| it.after <= step.after);
         let mut moved = Some(step);
         for place in self.0.iter_mut().skip_while(|place| is_earlier(place)) {
             core::mem::swap(place, &mut moved);
@@ -120,7 +121,7 @@ impl Ladder {
     }
 
     /// The steps in the order of their times.
-    pub fn steps(&self) -> impl Iterator<Item = Step> {
+    pub fn iter(&self) -> impl Iterator<Item = Escalation> {
         self.0.iter().copied().flatten()
     }
 }
@@ -308,7 +309,7 @@ mod tests {
 
     #[test]
     fn steps_are_in_the_order_of_their_times_and_of_their_arrival() {
-        let step = |after, signal| Step {
+        let step = |after, signal| Escalation {
             after: Milliseconds(after),
             signal,
         };
@@ -323,7 +324,7 @@ mod tests {
             (9, Signal::SEGV),
             (4, Signal::PIPE),
         ] {
-            assert!(ladder.push(step(after, signal)));
+            assert!(ladder.insert(step(after, signal)));
         }
         let expected = [
             step(1, Signal::CONT),
@@ -335,8 +336,8 @@ mod tests {
             step(9, Signal::TERM),
             step(9, Signal::SEGV),
         ];
-        assert!(ladder.steps().eq(expected));
-        assert!(!ladder.push(step(2, Signal::BUS)));
-        assert!(ladder.steps().eq(expected));
+        assert!(ladder.iter().eq(expected));
+        assert!(!ladder.insert(step(2, Signal::BUS)));
+        assert!(ladder.iter().eq(expected));
     }
 }

@@ -246,7 +246,7 @@ struct Shutdown {
     /// When a main child that still lives is named.
     slow_at: Option<Instant>,
     /// How many steps of the ladder were taken.
-    steps_taken: usize,
+    escalations: usize,
 }
 
 /// When SIGKILL goes out.
@@ -322,7 +322,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
                 .and_then(|shutdown| shutdown.held)
                 .map(|held| held.until),
             shutdown.and_then(|shutdown| shutdown.slow_at),
-            self.next_step().map(|(at, _)| at),
+            self.next_escalation().map(|(at, _)| at),
         ];
         times.into_iter().flatten().min()
     }
@@ -394,7 +394,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
                 }),
                 forwarded: None,
                 slow_at: None,
-                steps_taken: 0,
+                escalations: 0,
             });
             self.steps.begin_shutdown(signal, delay);
             if delay.is_none() {
@@ -654,10 +654,10 @@ impl<'a, S: Steps> Supervisor<'a, S> {
         // One thing at a time: if more is due, the loop comes back at once.
         if held.is_some_and(|held| held.until <= now) {
             self.release(now);
-        } else if let Some((at, signal)) = self.next_step()
+        } else if let Some((at, signal)) = self.next_escalation()
             && at <= now
         {
-            self.take_step(signal, began);
+            self.escalate(signal, began);
         } else if slow_at.is_some_and(|slow_at| slow_at <= now) {
             if let Some(shutdown) = &mut self.shutdown {
                 shutdown.slow_at = None;
@@ -667,16 +667,16 @@ impl<'a, S: Steps> Supervisor<'a, S> {
     }
 
     /// When the next step of the ladder is due, and its signal.
-    fn next_step(&self) -> Option<(Instant, Signal)> {
+    fn next_escalation(&self) -> Option<(Instant, Signal)> {
         let shutdown = self.shutdown.as_ref()?;
-        let step = self.options.ladder.steps().nth(shutdown.steps_taken)?;
+        let step = self.options.ladder.iter().nth(shutdown.escalations)?;
         Some((shutdown.began.after(step.after), step.signal))
     }
 
     /// Takes the next step of the ladder (contract 6.8).
-    fn take_step(&mut self, signal: Signal, began: Instant) {
+    fn escalate(&mut self, signal: Signal, began: Instant) {
         if let Some(shutdown) = &mut self.shutdown {
-            shutdown.steps_taken = shutdown.steps_taken.saturating_add(1);
+            shutdown.escalations = shutdown.escalations.saturating_add(1);
         }
         let to = match self.phase {
             Phase::Running { .. } | Phase::Paused => Asked::from(self.options.target),

@@ -2,7 +2,7 @@
 
 use crate::bytes::{parse_decimal_u32, split_once};
 use crate::cli::table::{self, Expected, Flag, Id, Setting, Spec};
-use crate::cli::{Isolation, Name, Options, Request, Step, Target, Topic, UsageError};
+use crate::cli::{Escalation, Isolation, Name, Options, Request, Target, Topic, UsageError};
 use crate::limits::{ESCALATIONS, LONGEST_TIME};
 use crate::log::event::{Level, Problem, Source};
 use crate::log::line::Format;
@@ -273,10 +273,10 @@ impl<'a> Parser<'a> {
                 options.stop_signals = options.stop_signals.with(signal);
             }
             Setting::Escalate => {
-                let step = step(value)?;
+                let step = escalation(value)?;
                 let place = self.steps.iter_mut().find(|place| place.is_none())?;
                 *place = Some((step.after, given));
-                return options.ladder.push(step).then_some(());
+                return options.ladder.insert(step).then_some(());
             }
             Setting::LogFormat => {
                 options.format = match value {
@@ -455,9 +455,9 @@ fn rewrite(value: &[u8]) -> Option<(Signal, Option<Signal>)> {
 }
 
 /// Reads `TIME:SIG` (contract 6.8).
-fn step(value: &[u8]) -> Option<Step> {
+fn escalation(value: &[u8]) -> Option<Escalation> {
     let (after, signal) = split_once(value, b':')?;
-    Some(Step {
+    Some(Escalation {
         after: time(after)?,
         signal: forwardable_signal(signal)?,
     })
@@ -583,7 +583,7 @@ mod tests {
         assert_eq!(by_default.parent_death_signal, None);
         assert_eq!(by_default.stop_delay, None);
         assert_eq!(by_default.grace_period, None);
-        assert_eq!(by_default.ladder.steps().count(), 0);
+        assert_eq!(by_default.ladder.iter().count(), 0);
         assert_eq!(
             by_default.stop_signals,
             SignalSet::only(Signal::INT).with(Signal::TERM)
@@ -626,8 +626,8 @@ mod tests {
             let signal = Signal::parse(signal.as_bytes()).unwrap();
             assert!(options.stop_signals.contains(signal), "{signal:?}");
         }
-        let steps: Vec<_> = options.ladder.steps().collect();
-        let step = |after, signal| Step {
+        let steps: Vec<_> = options.ladder.iter().collect();
+        let step = |after, signal| Escalation {
             after: Milliseconds(after),
             signal,
         };
@@ -836,7 +836,7 @@ mod tests {
         }
         check(
             "--escalate",
-            Expected::Step,
+            Expected::Escalation,
             &[
                 "", ":", "10", "10:", ":INT", "INT:10", "10:KILL", "10:STOP", "10:CHLD", "10:0",
                 "25h:INT", "1:INT:2",
@@ -861,7 +861,7 @@ mod tests {
         let mut words = vec!["--escalate=1:INT"; ESCALATIONS];
         let _ = options_of(&[], &words);
         words.push("--escalate=2:INT");
-        check_bad(&words, "--escalate", "2:INT", Expected::Step.words());
+        check_bad(&words, "--escalate", "2:INT", Expected::Escalation.words());
     }
 
     /// Contract 6.8.

@@ -73,7 +73,7 @@ pub enum Expected {
     /// A length of time.
     Time,
     /// A length of time and a signal.
-    Step,
+    Escalation,
     /// The name of a log format.
     Format,
 }
@@ -90,7 +90,7 @@ impl Expected {
             }
             Self::Rewrite => "signals such as TERM:QUIT or HUP:0, the first not KILL, STOP or CHLD",
             Self::Time => "a time such as 10, 1500ms, 2m or 1h, up to 24 h",
-            Self::Step => {
+            Self::Escalation => {
                 "a time and a signal such as 20s:QUIT, but not KILL, STOP or CHLD, at most 8 times"
             }
             Self::Format => "text or json",
@@ -104,7 +104,7 @@ impl Expected {
             Self::Signal | Self::ForwardableSignal => "SIG",
             Self::Rewrite => "A:B",
             Self::Time => "TIME",
-            Self::Step => "TIME:SIG",
+            Self::Escalation => "TIME:SIG",
             Self::Format => "FORMAT",
         }
     }
@@ -174,7 +174,7 @@ const GROUPS: &[Group] = &[
             setting(Setting::GracePeriod, b"t", "--grace-period", Expected::Time, "SIGKILL that long after the first stop signal"),
             setting(Setting::StopDelay, b"", "--stop-delay", Expected::Time, "hold the first stop signal back that long"),
             setting(Setting::StopSignal, b"", "--stop-signal", Expected::ForwardableSignal, "SIG is a stop signal too, as TERM and INT are"),
-            setting(Setting::Escalate, b"", "--escalate", Expected::Step, "send SIG that long after the first stop signal"),
+            setting(Setting::Escalate, b"", "--escalate", Expected::Escalation, "send SIG that long after the first stop signal"),
         ],
     },
     Group {
@@ -514,7 +514,7 @@ mod tests {
     #[test]
     fn the_number_of_steps_in_words_is_the_limit() {
         assert!(
-            Expected::Step
+            Expected::Escalation
                 .words()
                 .ends_with(&format!("at most {ESCALATIONS} times"))
         );

@@ -9,7 +9,7 @@ mod properties;
 
 use super::*;
 use crate::cli::parse::parse;
-use crate::cli::{Request, Step as Escalation};
+use crate::cli::{Escalation, Request};
 use crate::posix::signal::Sender;
 use core::hash::Hash;
 use std::collections::HashSet;
@@ -299,7 +299,7 @@ impl Case {
 
     /// The steps of the ladder.
     fn ladder(&self) -> Vec<Escalation> {
-        self.options.ladder.steps().collect()
+        self.options.ladder.iter().collect()
     }
 }
 

@@ -525,7 +525,7 @@ impl Asked {
             grace_period: options.grace_period.map(milliseconds),
             ladder: options
                 .ladder
-                .steps()
+                .iter()
                 .map(|step| (milliseconds(step.after), number(step.signal)))
                 .collect(),
             rewrites: signals()
