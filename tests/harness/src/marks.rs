@@ -19,6 +19,8 @@ use crate::{ProcStatus, eventually};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use std::collections::HashMap;
+use std::os::unix::fs::DirEntryExt as _;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, Once, PoisonError};
 use std::time::Duration;
@@ -26,8 +28,8 @@ use std::time::Duration;
 /// What libtest ends with when a test fails.
 const FAILED: i32 = 101;
 
-/// How long a process may take to go that has been killed or has lost its last client.
-const GRACE: Duration = Duration::from_secs(5);
+/// How long a process may take to go that has been killed or has lost its last client. The machine may be busy.
+const GRACE: Duration = Duration::from_secs(30);
 
 /// A limit is a `long` of the kernel's, and the process ids of 32-bit kernels end at 32,768.
 const HALF: u32 = usize::BITS / 2;
@@ -77,13 +79,38 @@ fn mark_of(pid: i32) -> Option<u64> {
     line.split_whitespace().next()?.parse().ok()
 }
 
+/// The marks that cannot change any more, by process id and the number of its directory, which no second process gets:
+/// those of strangers and of runs. Most processes of the machine are looked at many times.
+static KNOWN: Mutex<Option<HashMap<(i32, u64), u64>>> = Mutex::new(None);
+
+/// The mark of a process whose directory has this number, as [`mark_of`].
+fn mark_in(pid: i32, directory: u64) -> Option<u64> {
+    let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let key = (pid, directory);
+    if let Some(mark) = known().as_ref().and_then(|known| known.get(&key)) {
+        return Some(*mark);
+    }
+    let mark = mark_of(pid)?;
+    if mark != base() {
+        let _ = known().get_or_insert_default().insert(key, mark);
+    }
+    Some(mark)
+}
+
 /// The processes whose mark is as wanted, without zombies and this one.
 fn alive(is_wanted: impl Fn(u64) -> bool) -> Vec<i32> {
     let this = std::process::id().cast_signed();
     std::fs::read_dir("/proc")
         .unwrap()
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .filter(|pid| *pid != this && mark_of(*pid).is_some_and(&is_wanted))
+        .filter_map(|entry| {
+            let entry = entry.ok()?;
+            let pid = entry.file_name().to_str()?.parse().ok()?;
+            Some((pid, entry.ino()))
+        })
+        .filter(|(pid, directory)| {
+            *pid != this && mark_in(*pid, *directory).is_some_and(&is_wanted)
+        })
+        .map(|(pid, _)| pid)
         .filter(|pid| ProcStatus::is_alive(*pid))
         .collect()
 }
