@@ -127,17 +127,18 @@ fn a_thread_dump_starts_no_deadline() {
     if !require_namespaces() {
         return;
     }
-    let dumper =
-        r#"trap 'echo stacks' QUIT; echo ready; while read line <&3; do echo "$line"; done"#;
+    // The trap runs once the read has ended: with a line, or because the signal came first.
+    let dumper = r#"trap 'echo stacks' QUIT; echo ready
+        while [ "$line" != quit ]; do read line <&3 && echo "$line"; done"#;
     let mut running = script(init().arg("-t100ms"), dumper).spawn();
     let _ = running.wait_line("ready");
     running.signal(QUIT);
-    // The trap runs once the read has ended.
     running.send_line("one");
     let _ = running.wait_line("stacks");
     expect_no_shutdown(&running);
     running.send_line("two");
     let _ = running.wait_line("two");
+    running.send_line("quit");
     let _ = end(running);
 }
 
