@@ -2,16 +2,18 @@
 //! is over they are killed, the main child first, and the init ends.
 
 use crate::placed::{
-    BOTH, Place, Tracer, events, expect_nobody_left, expect_stop, ready_pid, survivors,
+    BOTH, Held, Place, Tracer, events, expect_nobody_left, expect_stop, ready_pid, survivors,
 };
 use crate::rest::Copies;
 use crate::shutdown::{script, wait_for};
 use harness::{
-    Init, Limit, Output, Requirement, Running, emulator_lacks, is_full, pidling, probe, require,
-    require_namespaces, require_root, require_strace,
+    Init, Limit, Output, ProcStatus, Requirement, Running, call_number, emulator_lacks, is_full,
+    pidling, probe, require, require_namespaces, require_root, require_strace,
 };
+use nix::sys::signal::{Signal, kill};
 use nix::sys::statvfs::{FsFlags, statvfs};
-use std::collections::BTreeSet;
+use nix::unistd::Pid;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 const TERM: i32 = libc::SIGTERM;
@@ -340,6 +342,133 @@ fn the_main_child_is_killed_before_anything_else_is_done() {
             named.sort_unstable();
             assert_eq!(survivors(&output), named, "{output}");
         }
+    }
+}
+
+/// A walk costs at most two reads of each process, however deep they stand below each other, and PID 1 looks at no more
+/// than it lists.
+#[test]
+fn a_walk_looks_at_each_process_at_most_twice() {
+    if !require_namespaces() || !require_strace() {
+        return;
+    }
+    for (form, count) in [("deep", 100), ("flat", 300)] {
+        for place in BOTH {
+            let mut running = place
+                .init()
+                .args(["-t", GRACE])
+                .probe(["tree", form, &count.to_string()])
+                .spawn();
+            let _ = running.wait_line("ready ");
+            let main = running.main_child_pid();
+            let main = *ProcStatus::of(main)
+                .unwrap()
+                .namespace_pids()
+                .last()
+                .unwrap();
+            let tracer = Tracer::attach(running.init_pid(), &["-e", "trace=openat"]);
+            running.signal(TERM);
+            running.wait().expect_status(137);
+            let trace = tracer.finish();
+            // Each walk begins with a look at whether this is the right /proc.
+            let walks = trace.split("\"self/stat\"").skip(1).map(|walk| {
+                let mut looks = BTreeMap::new();
+                for pid in walk.lines().flat_map(processes_looked_at) {
+                    *looks.entry(pid).or_insert(0) += 1;
+                }
+                // Once more, to know whether it can be seen at all.
+                let _ = looks.remove(&main);
+                looks
+            });
+            let walks: Vec<BTreeMap<i32, i32>> = walks.collect();
+            let most = walks.iter().flat_map(BTreeMap::values).max();
+            let longest = walks.iter().map(BTreeMap::len).max();
+            let is_right = match place {
+                Place::First => most == Some(&1) && longest.is_some_and(|longest| longest <= 33),
+                Place::Wrapper => {
+                    most == Some(&2) && longest.is_some_and(|longest| longest > count)
+                }
+            };
+            assert!(is_right, "{place:?}, {count} {form}: {walks:?}");
+        }
+    }
+}
+
+/// Contract 6.5: between the look at a process and its signal the process dies, its parent reaps it, and its number is
+/// given to somebody else. Where the kernel has no pidfd_send_signal(2) that window is there, between the last look and
+/// kill(2): the control.
+#[test]
+fn whoever_got_the_number_of_a_process_after_the_look_at_it_is_left_alone() {
+    if emulator_lacks(Limit::Measures) {
+        return;
+    }
+    if !require_namespaces() || !require_root() {
+        return;
+    }
+    // Process 1 is a shell that starts the stranger beside the wrapper.
+    let beside = r#"
+        exec 4<&0
+        mkfifo "$PIDS"
+        "$@" <&4 &
+        wrapper=$!
+        read pid <"$PIDS"
+        "$PROBE" reborn "$pid" <&4 &
+        reborn=$!
+        wait $wrapper; echo "wrapper $?"
+        exec 4<&-
+        wait $reborn"#;
+    let main = r#"(trap "" TERM; "$PROBE" app victim session & echo $! >"$PIDS"; wait) &
+        read line <&3; exit 3"#;
+    let without = format!("{}:{}", libc::SYS_pidfd_send_signal, libc::ENOSYS);
+    for (refused, fate) in [
+        (&[][..], "reborn alive"),
+        (&["--refuse", &without], "reborn gone"),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let init = Init::new()
+            .as_pid_1()
+            .limit(Duration::from_secs(60))
+            .through(["sh", "-c", beside, "sh"])
+            .launch(refused)
+            .arg("-a");
+        let pid_file = directory.path().join("pid");
+        let mut running = script(init, main).env("PIDS", &pid_file).spawn();
+        let line = running.wait_line("victim ready ");
+        let victim: i32 = line.rsplit(' ').next().unwrap().parse().unwrap();
+        let init = running.init_pid();
+        let is_signal_to_victim = |call: &str| {
+            let words: Vec<&str> = call.split(' ').collect();
+            let number = |word: &str| i32::from_str_radix(word.trim_start_matches("0x"), 16);
+            let [call, whom, signal, ..] = words[..] else {
+                return false;
+            };
+            let (Ok(whom), Ok(TERM)) = (number(whom), number(signal)) else {
+                return false;
+            };
+            if !refused.is_empty() {
+                return call == call_number(libc::SYS_kill, 37) && whom == victim;
+            }
+            let directory = std::fs::read_link(format!("/proc/{init}/fd/{whom}"));
+            call == libc::SYS_pidfd_send_signal.to_string()
+                && directory.is_ok_and(|file| file.ends_with(victim.to_string()))
+        };
+        let held = Held::at(init, || running.send_line(""), is_signal_to_victim);
+        let members = running.members().into_iter();
+        let outside = members
+            .filter(|pid| {
+                let status = ProcStatus::of(*pid);
+                status.is_some_and(|status| status.namespace_pids().last() == Some(&victim))
+            })
+            .collect::<Vec<_>>();
+        let [outside] = outside[..] else {
+            panic!("process {victim} is one of {outside:?}");
+        };
+        kill(Pid::from_raw(outside), Signal::SIGKILL).unwrap();
+        let _ = running.wait_line(&format!("reborn ready {victim}"));
+        held.release();
+        let _ = running.wait_line("wrapper 3");
+        running.close_stdin();
+        assert_eq!(running.wait_line("reborn "), fate);
     }
 }
 

@@ -4,6 +4,9 @@
 //! who is left (`probe census`).
 
 use harness::{Init, LIMIT, Output, ProcStatus, Running, eventually, probe, program};
+use nix::sys::ptrace;
+use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
+use nix::unistd::Pid;
 use serde_json::Value;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -145,6 +148,41 @@ impl Tracer {
         let has_ended = eventually(LIMIT, || self.strace.try_wait().unwrap().is_some());
         assert!(has_ended, "strace goes on");
         std::fs::read_to_string(self.trace.path()).unwrap()
+    }
+}
+
+/// An init that ptrace(2) holds at the entry of a system call.
+pub(crate) struct Held(Pid);
+
+impl Held {
+    /// Seizes an init, carries out the action, and lets the init go on to a call for which this holds:
+    /// `/proc/PID/syscall` has its number and its arguments, proc(5).
+    #[track_caller]
+    pub(crate) fn at(init: i32, act: impl FnOnce(), is_wanted: impl Fn(&str) -> bool) -> Self {
+        let this = Self(Pid::from_raw(init));
+        let has_stopped = || {
+            eventually(LIMIT, || {
+                let flags = WaitPidFlag::__WALL | WaitPidFlag::WNOHANG;
+                waitpid(this.0, Some(flags)).unwrap() != WaitStatus::StillAlive
+            })
+        };
+        ptrace::seize(this.0, ptrace::Options::empty()).unwrap();
+        ptrace::interrupt(this.0).unwrap();
+        assert!(has_stopped(), "{init} does not stop");
+        act();
+        loop {
+            ptrace::syscall(this.0, None).unwrap();
+            assert!(has_stopped(), "{init} waits");
+            let call = std::fs::read_to_string(format!("/proc/{init}/syscall"));
+            if is_wanted(&call.expect("the init is still there")) {
+                return this;
+            }
+        }
+    }
+
+    /// Lets it go on.
+    pub(crate) fn release(self) {
+        ptrace::detach(self.0, None).unwrap();
     }
 }
 

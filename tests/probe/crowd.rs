@@ -159,22 +159,26 @@ pub(crate) fn zombies(arguments: &[OsString]) -> Result<u8> {
 
 pub(crate) fn reborn(arguments: &[OsString]) -> Result<u8> {
     let wanted: i32 = number(arguments, 0)?;
+    let (reader, writer) = nix::unistd::pipe()?;
+    let mut ends = Some(writer);
     let stranger = raw::fork_as(wanted, || {
+        drop(ends.take());
         let grouped = nix::unistd::setpgid(Pid::from_raw(0), Pid::from_raw(0)).is_ok();
-        if grouped && say(&format!("reborn ready {wanted}")).is_ok() {
-            pause()
-        } else {
-            1
-        }
+        let said = grouped && say(&format!("reborn ready {wanted}")).is_ok();
+        // A signal that is pending by then comes before the end of the file does.
+        let ended = nix::unistd::read(&reader, &mut [0]);
+        i32::from(!said || ended != Ok(0))
     })?;
     let _ = std::io::stdin().read_to_end(&mut Vec::new())?;
-    let now = waitpid(Pid::from_raw(stranger), Some(WaitPidFlag::WNOHANG))?;
-    say(if now == WaitStatus::StillAlive {
-        "reborn alive"
-    } else {
-        "reborn gone"
-    })?;
-    raw::kill(stranger, libc::SIGKILL)?;
+    drop(ends.take());
+    let stranger = Pid::from_raw(stranger);
+    say(
+        if waitpid(stranger, None)? == WaitStatus::Exited(stranger, 0) {
+            "reborn alive"
+        } else {
+            "reborn gone"
+        },
+    )?;
     Ok(0)
 }
 

@@ -23,6 +23,7 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<u8> {
     let mut closed = Vec::new();
     let mut raised = Vec::new();
     let mut raised_by_self = Vec::new();
+    let mut refused = Vec::new();
     let mut user = None;
     let mut name = None;
     let mut has_arguments = true;
@@ -70,6 +71,8 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<u8> {
                 nix::unistd::chdir("/")?;
             }
             "--no-new-privileges" => nix::sys::prctl::set_no_new_privs()?,
+            "--exclusive" => raw::make_exclusive(parse(next()?)?)?,
+            "--refuse" => refused.push(refusal(next()?)?),
             "--user" => user = Some(parse(next()?)?),
             _ => bail!("launch: no option {}", option.display()),
         }
@@ -107,6 +110,10 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<u8> {
     for descriptor in closed {
         nix::unistd::close::<i32>(descriptor)?;
     }
+    if !refused.is_empty() {
+        nix::sys::prctl::set_no_new_privs()?;
+        raw::refuse(&refused)?;
+    }
     let failure = nix::unistd::execve(&program, &vector, &environment);
     failure
         .map(|_| 0)
@@ -142,6 +149,15 @@ fn limit(word: &OsStr) -> Result<()> {
     };
     let value = value.parse()?;
     Ok(setrlimit(resource, value, value)?)
+}
+
+/// `CALL:ERROR`: the numbers of a system call and of the error that it gets instead of being carried out.
+fn refusal(word: &OsStr) -> Result<(u32, u16)> {
+    let (call, error) = word
+        .to_str()
+        .and_then(|word| word.split_once(':'))
+        .context("launch: --refuse CALL:ERROR")?;
+    Ok((call.parse()?, error.parse()?))
 }
 
 /// Marks the process and all that it starts as those of one run of the harness, `tests/harness/src/marks.rs`.
