@@ -26,7 +26,7 @@ fn both() -> impl Iterator<Item = bool> {
 
 /// The only line of a log at the default level, which has to be this one.
 #[track_caller]
-fn only_line(output: &Output, name: &str, level: &str) -> Event {
+pub(crate) fn only_line(output: &Output, name: &str, level: &str) -> Event {
     let events = Events::of(output);
     assert_eq!(
         (events.names(), output.stderr().lines().count()),

@@ -19,6 +19,8 @@
 
 harness::subject!();
 
+/// The limits of control groups of version 2 (contract 2.7, 7.1, 7.2).
+mod cgroup2;
 /// The promise of the deadline (contract 6.3, 6.5).
 mod deadline;
 /// What is said of deaths and of who is left behind (contract 7.1 to 7.4).

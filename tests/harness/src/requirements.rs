@@ -16,6 +16,8 @@ pub enum Requirement {
     Strace,
     /// Control groups that can be frozen.
     Freezer,
+    /// Control groups of version 2 with the controllers memory and pids.
+    Cgroup2,
     /// busybox, as a static program.
     Busybox,
     /// Shells and programs that drive a terminal.
@@ -36,11 +38,12 @@ pub enum Requirement {
 
 impl Requirement {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Root,
         Self::Namespaces,
         Self::Strace,
         Self::Freezer,
+        Self::Cgroup2,
         Self::Busybox,
         Self::TerminalPrograms,
         Self::Peers,
@@ -58,6 +61,7 @@ impl Requirement {
             Self::Namespaces => "namespaces",
             Self::Strace => "strace",
             Self::Freezer => "freezer",
+            Self::Cgroup2 => "cgroup2",
             Self::Busybox => "busybox",
             Self::TerminalPrograms => "terminal-programs",
             Self::Peers => "peers",
