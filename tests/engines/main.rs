@@ -13,6 +13,8 @@
 
 harness::subject!();
 
+/// Under crun.
+mod crun;
 /// What users of docker do, and Dockerfile.example.
 mod docker;
 /// How containers stop and die under docker.

@@ -28,6 +28,8 @@ pub enum Requirement {
     Docker,
     /// podman and its runtime.
     Podman,
+    /// crun, a runtime for control groups of version 2.
+    Crun,
     /// Servers as people run them.
     Servers,
     /// systemd's programs.
@@ -38,7 +40,7 @@ pub enum Requirement {
 
 impl Requirement {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Root,
         Self::Namespaces,
         Self::Strace,
@@ -49,6 +51,7 @@ impl Requirement {
         Self::Peers,
         Self::Docker,
         Self::Podman,
+        Self::Crun,
         Self::Servers,
         Self::Systemd,
         Self::Packaging,
@@ -67,6 +70,7 @@ impl Requirement {
             Self::Peers => "peers",
             Self::Docker => "docker",
             Self::Podman => "podman",
+            Self::Crun => "crun",
             Self::Servers => "servers",
             Self::Systemd => "systemd",
             Self::Packaging => "packaging",
