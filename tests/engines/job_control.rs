@@ -210,6 +210,47 @@ fn an_app_that_stops_itself_is_a_stopped_job() {
     });
 }
 
+/// Contract 5.3: nano takes ^Z from the terminal, and stops its group with SIGSTOP on keys of its own.
+#[test]
+fn an_editor_that_stops_itself_on_its_own_keys_is_a_stopped_job() {
+    let is_there = program("nano").is_some();
+    if !require(
+        Requirement::TerminalPrograms,
+        is_there,
+        "nano is not installed",
+    ) {
+        return;
+    }
+    everywhere(|shell, init| {
+        let directory = tempfile::tempdir().expect("a directory");
+        let file = directory.path().join("text");
+        let mut session = interactive(shell);
+        let shell = session.leader();
+        session.line(&format!(
+            "{init}/usr/bin/nano --ignorercfiles {}",
+            file.display()
+        ));
+        for word in ["one", "two"] {
+            expect_waiting_for_a_key(&mut session, "nano");
+            session.press(word);
+            session.expect(word);
+            session.press("\x14");
+            session.expect("Command to execute");
+            session.press(SUSPEND);
+            session.expect(PROMPT);
+            expect_all_stopped(&mut session, true);
+            session.expect_foreground(shell);
+            session.line("fg");
+            expect_all_stopped(&mut session, false);
+        }
+        expect_waiting_for_a_key(&mut session, "nano");
+        session.press("\x13\x18");
+        expect_status(&mut session, 0);
+        let text = fs::read_to_string(&file).expect("a file");
+        assert_eq!(text, "onetwo\n");
+    });
+}
+
 /// Contract 5.3: bash stops itself with SIGSTOP.
 #[test]
 fn suspend_in_an_inner_shell_is_a_stopped_job() {
