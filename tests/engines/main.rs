@@ -33,6 +33,8 @@ mod quick_start;
 mod seccomp;
 /// Real servers, from start to clean stop.
 mod servers;
+/// As a service of systemd.
+mod services;
 /// Ordinary commands, of which nothing is to be said.
 mod silence;
 /// Socket activation by systemd's own program.
