@@ -29,6 +29,8 @@ mod documentation;
 mod layering;
 /// The manual page.
 mod manual;
+/// The pictures of the documents.
+mod pictures;
 /// Packages, images and sums.
 mod release;
 /// Two builds, the same bytes.
