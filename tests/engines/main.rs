@@ -27,7 +27,7 @@ mod job_control;
 mod peers;
 /// What users of podman do.
 mod podman;
-/// The quick start of README.
+/// What README and the recipes say to run.
 mod quick_start;
 /// Under seccomp filters.
 mod seccomp;

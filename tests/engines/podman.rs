@@ -9,7 +9,12 @@ use std::process::Command;
 use harness::engine::{
     Directory, Ended, LIMIT, Process, Running, archive, eventually_some, fill_root, finish, orphans,
 };
-use harness::{Requirement, eventually, pidling, program, require};
+use harness::{Requirement, code_blocks, eventually, pidling, program, require};
+
+use crate::quick_start::{SERVER, make_executable};
+
+/// The image of nothing but the init, which podman takes for the first container of a pod.
+const INFRA: &str = "localhost/infra:1";
 
 /// A podman with nothing in its storage, which is removed with its containers when it is dropped.
 struct Podman {
@@ -41,6 +46,7 @@ impl Podman {
         let locks = format!(
             "[containers]\ndefault_ulimits = [\"nofile=1024:1024\", \"nproc=1000:1000\"]\n\
              [engine]\nruntime = \"runc\"\ncgroup_manager = \"cgroupfs\"\nevents_logger = \"file\"\n\
+             infra_image = \"{INFRA}\"\n\
              [network]\nnetwork_config_dir = \"{}\"\n",
             network.display()
         );
@@ -72,6 +78,21 @@ impl Podman {
     #[track_caller]
     fn call(&self, words: &[&str]) -> Ended {
         finish(&mut self.command(words))
+    }
+
+    /// Imports a directory as an image, with a change of its configuration.
+    #[track_caller]
+    fn import(&self, root: &Directory, change: &str, image: &str) {
+        let import = &mut self.command(&["import", "--change", change, "-", image]);
+        let _ = Running::start(import, archive(root)).finish().expect(0);
+    }
+
+    /// Imports the image of the first container of a pod: the init under the name that podman looks for.
+    #[track_caller]
+    fn import_infra(&self) {
+        let infra = Directory::new();
+        infra.copy(pidling(), "catatonit");
+        self.import(&infra, "ENTRYPOINT [\"/catatonit\",\"-P\"]", INFRA);
     }
 
     /// The words that create a container of the small system.
@@ -284,20 +305,8 @@ fn the_infra_container_of_a_pod_reaps_for_its_members_and_ends_at_once() {
     let Some(podman) = Podman::new() else {
         return;
     };
-    let image = "localhost/infra:1";
-    let infra = Directory::new();
-    infra.copy(pidling(), "catatonit");
-    let change = "ENTRYPOINT [\"/catatonit\",\"-P\"]";
-    let import = &mut podman.command(&["import", "--change", change, "-", image]);
-    let _ = Running::start(import, archive(&infra)).finish().expect(0);
-    let words = [
-        "pod",
-        "create",
-        "--network=none",
-        "--share=pid,ipc,uts,net",
-        "--infra-image",
-        image,
-    ];
+    podman.import_infra();
+    let words = ["pod", "create", "--network=none", "--share=pid,ipc,uts,net"];
     let pod = podman.call(&words).expect(0).text().to_owned();
     let _ = podman.call(&["pod", "start", &pod]).expect(0);
 
@@ -322,4 +331,72 @@ fn the_infra_container_of_a_pod_reaps_for_its_members_and_ends_at_once() {
     }
     let _ = podman.call(&["pod", "stop", "--time=30", &pod]).expect(0);
     assert_eq!(podman.wait(infra.text()), 0);
+}
+
+/// The manifests of the documents as they stand, in pods one after the other. What README shows is the `spec` of one.
+#[test]
+fn the_kubernetes_manifests_of_the_documents_run() {
+    let Some(podman) = Podman::new() else {
+        return;
+    };
+    podman.import_infra();
+    make_executable(&podman.root.write("bin/your-program", SERVER));
+    for image in ["app", "pidling-with-cp"] {
+        podman.import(&podman.root, "ENV PATH=/bin", image);
+    }
+    let kubernetes = |document| {
+        let mut blocks = code_blocks(document, "yaml");
+        blocks.retain(|block| block.contains("containers:"));
+        blocks
+    };
+    let mut manifests = kubernetes("docs/recipes.md");
+    assert_eq!(manifests.len(), 2);
+    for spec in kubernetes("README.md") {
+        let spec = spec.replace('\n', "\n  ");
+        manifests.push(format!(
+            "apiVersion: v1\nkind: Pod\nmetadata:\n  name: app\nspec:\n  {spec}\n"
+        ));
+    }
+    assert_eq!(manifests.len(), 3);
+    for manifest in manifests {
+        let file = podman.place.write("pod.yaml", &manifest);
+        let file = file.to_str().unwrap();
+        let _ = podman
+            .call(&["play", "kube", "--network=none", file])
+            .expect(0);
+        podman.until_says("app-app", "ready");
+        let first = podman
+            .call(&["exec", "app-app", "/bin/cat", "/proc/1/cmdline"])
+            .expect(0);
+        assert!(first.stdout.contains("pidling\0--"), "{first}");
+        // The time of Kubernetes, which is longer than what podman gives by itself.
+        let _ = podman.call(&["stop", "--time=45", "app-app"]).expect(0);
+        assert_eq!(podman.wait("app-app"), 0, "{manifest}");
+        let logs = podman.call(&["logs", "app-app"]).expect(0);
+        assert_eq!(
+            (&*logs.stdout, &*logs.stderr),
+            ("ready\nstopped\n", ""),
+            "{manifest}"
+        );
+        let _ = podman.call(&["play", "kube", "--down", file]).expect(0);
+    }
+}
+
+/// The Dockerfiles of the recipes, each finished where it is a part, with the tool that knows `--chmod`.
+#[test]
+fn the_dockerfiles_of_the_recipes_build() {
+    let Some(podman) = Podman::new() else {
+        return;
+    };
+    make_executable(&podman.root.write("bin/your-program", SERVER));
+    podman.import(&podman.root, "CMD [\"your-program\"]", "base");
+    let blocks = code_blocks("docs/recipes.md", "dockerfile");
+    assert_eq!(blocks.len(), 3);
+    for block in blocks {
+        let context = Directory::new();
+        context.copy(pidling(), "pidling-linux-amd64");
+        let _ = context.write("Dockerfile", &format!("FROM base\n{block}"));
+        let argument = "--build-arg=TARGETARCH=amd64";
+        let _ = podman.call(&["build", argument, context.path()]).expect(0);
+    }
 }

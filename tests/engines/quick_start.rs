@@ -1,16 +1,77 @@
-//! The quick start of README with a real engine, as it stands but for images that would have to be fetched.
+//! What README and the recipes say to run, with a real engine, as it stands but for images that would have to be
+//! fetched.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use harness::engine::{Container, Directory, Docker, LIMIT, finish};
-use harness::{eventually, package, pidling};
+use harness::{Requirement, code_blocks, eventually, package, pidling, program, require};
 
-fn readme() -> String {
-    std::fs::read_to_string(package().join("README.md")).expect("there is a README")
+/// In place of a server: it stops on SIGTERM and on SIGQUIT.
+pub(crate) const SERVER: &str = "#!/bin/sh
+sleep 1000 &
+trap 'echo stopped; kill $!; wait; exit 0' TERM QUIT
+echo ready
+while :; do wait; done
+";
+
+/// Lets everybody run a file.
+pub(crate) fn make_executable(file: &Path) {
+    fs::set_permissions(file, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
-/// The small system in place of an image of the README.
-fn with_our_image(text: &str, image: &str, docker: &Docker) -> String {
+/// A text with an image in place of one that it names once.
+fn with_our_image(text: &str, image: &str, ours: &str) -> String {
     assert_eq!(text.matches(image).count(), 1, "{image}: {text}");
-    text.replace(image, &docker.image)
+    text.replace(image, ours)
+}
+
+/// An image of the tests, removed when it is dropped.
+struct Image<'a> {
+    docker: &'a Docker,
+    name: String,
+}
+
+impl<'a> Image<'a> {
+    /// Builds what is in a directory.
+    #[track_caller]
+    fn build(docker: &'a Docker, context: &Directory, name: &str) -> Self {
+        let name = format!("pidling-test-{name}:{}", std::process::id());
+        let build = ["build", "--network=none", "--force-rm", "--tag", &name];
+        let _ = docker
+            .call(&[&build[..], &[context.path()]].concat())
+            .expect(0);
+        Self { docker, name }
+    }
+
+    /// The small system with the server under every name that the documents call it by.
+    #[track_caller]
+    fn server(docker: &'a Docker, name: &str, stop_signal: &str) -> Self {
+        let context = Directory::new();
+        for program in ["your-program", "nginx"] {
+            make_executable(&context.write(program, SERVER));
+        }
+        let entry_point = "#!/bin/sh\nexec \"$@\"\n";
+        make_executable(&context.write("docker-entrypoint.sh", entry_point));
+        let file = format!(
+            "FROM {}\nCOPY your-program nginx /bin/\nCOPY docker-entrypoint.sh /\n\
+             STOPSIGNAL {stop_signal}\nCMD [\"your-program\"]\n",
+            docker.image
+        );
+        let _ = context.write("Dockerfile", &file);
+        Self::build(docker, &context, name)
+    }
+}
+
+impl Drop for Image<'_> {
+    fn drop(&mut self) {
+        let _ = self
+            .docker
+            .command(&["rmi", "--force", &self.name])
+            .output();
+    }
 }
 
 #[test]
@@ -18,21 +79,15 @@ fn the_dockerfile_of_the_readme_makes_an_image_that_stops_at_once() {
     let Some(docker) = Docker::shared() else {
         return;
     };
-    let readme = readme();
-    let (_, block) = readme.split_once("```dockerfile\n").expect("a Dockerfile");
-    let (block, _) = block.split_once("```\n").expect("its end");
+    let block = &code_blocks("README.md", "dockerfile")[0];
     let context = Directory::new();
     context.copy(pidling(), "pidling");
-    let file = with_our_image(block, "debian:stable-slim", docker);
+    let file = with_our_image(block, "debian:stable-slim", &docker.image);
     let _ = context.write("Dockerfile", &file);
 
-    let name = format!("pidling-test-quick-start:{}", std::process::id());
-    let build = ["build", "--network=none", "--force-rm", "--tag", &name];
-    let _ = docker
-        .call(&[&build[..], &[context.path()]].concat())
-        .expect(0);
+    let image = Image::build(docker, &context, "quick-start");
     let run = docker
-        .call(&["run", "--detach", "--network=none", &name])
+        .call(&["run", "--detach", "--network=none", &image.name])
         .expect(0);
     let container = Container::adopt(docker, run.text().to_owned());
     let says = || container.logs().stdout.starts_with("running as process ");
@@ -40,24 +95,122 @@ fn the_dockerfile_of_the_readme_makes_an_image_that_stops_at_once() {
     let _ = container.stop(60);
     // 143: of SIGTERM, which has not to wait for a SIGKILL.
     assert_eq!(container.wait(), 143);
-    drop(container);
-    let _ = docker.call(&["rmi", &name]).expect(0);
 }
 
+/// Every `docker run` in the prose of these documents that names an image.
 #[test]
-fn an_image_that_cannot_be_rebuilt_gets_the_init_as_the_readme_says() {
+fn the_docker_commands_of_the_documents_run() {
     let Some(docker) = Docker::shared() else {
         return;
     };
-    let readme = readme();
-    let mut spans = readme.split('`');
-    let command = spans.find(|span| span.contains("--entrypoint /pidling"));
-    let command = with_our_image(command.expect("the command"), "IMAGE", docker);
-    let command = command
-        .replace("COMMAND", "sh -c 'exit 5'")
-        .replace("docker run", "docker run --rm --network=none");
-    let file = pidling();
-    let directory = file.parent().expect("a directory");
-    let mut shell = docker.in_environment("sh");
-    let _ = finish(shell.args(["-c", &command]).current_dir(directory)).expect(5);
+    if docker.init_path.is_none() {
+        let reason = "only an engine of the tests' own takes their init for --init";
+        let _ = require(Requirement::Docker, false, reason);
+        return;
+    }
+    let context = Directory::new();
+    context.copy(pidling(), "pidling");
+    let _ = context.write(
+        "Dockerfile",
+        &format!("FROM {}\nCMD [\"sh\", \"-c\", \"exit 5\"]\n", docker.image),
+    );
+    let image = Image::build(docker, &context, "commands");
+    let mut count = 0;
+    for document in ["README.md", "docs/recipes.md"] {
+        let text = fs::read_to_string(package().join(document)).unwrap();
+        let text = text.replace("\n  ", " ").replace('\n', " ");
+        let commands = text
+            .split('`')
+            .filter(|span| span.starts_with("docker run ") && span.contains("IMAGE"));
+        for command in commands {
+            count += 1;
+            let command = with_our_image(command, "IMAGE", &image.name)
+                .replace("COMMAND", "sh -c 'exit 5'")
+                .replace("/usr/local/bin/pidling", "$PWD/pidling")
+                .replace("docker run", "docker run --rm --network=none");
+            let mut shell = docker.in_environment("sh");
+            let _ = finish(shell.args(["-c", &command]).current_dir(&context)).expect(5);
+        }
+    }
+    assert_eq!(count, 5);
+}
+
+/// A project of Compose, taken down when it is dropped.
+struct Compose<'a> {
+    docker: &'a Docker,
+    place: Directory,
+}
+
+impl<'a> Compose<'a> {
+    /// Starts what a file describes, without the network of its own that Compose would make.
+    #[track_caller]
+    fn up(docker: &'a Docker, file: &str, services: &[&str]) -> Self {
+        let place = Directory::new();
+        place.copy(pidling(), "pidling");
+        let _ = place.write("docker-compose.yml", file);
+        let mut networks = String::from("services:\n");
+        for service in services {
+            let _ = writeln!(networks, "  {service}:\n    network_mode: none");
+        }
+        let _ = place.write("docker-compose.override.yml", &networks);
+        let this = Self { docker, place };
+        let _ = finish(&mut this.command(&["up", "--detach"])).expect(0);
+        this
+    }
+
+    fn command(&self, words: &[&str]) -> std::process::Command {
+        let mut command = self.docker.in_environment("docker-compose");
+        let _ = command.args(words).current_dir(&self.place);
+        command
+    }
+
+    /// Waits until the server of a service runs under the init, stops it and asserts that it ended by itself.
+    #[track_caller]
+    fn check(&self, service: &str, first: &str) {
+        let id = finish(&mut self.command(&["ps", "--quiet", service])).expect(0);
+        let container = Container::adopt(self.docker, id.text().to_owned());
+        container.until_says("ready");
+        let line = container.exec(&["cat", "/proc/1/cmdline"]).expect(0);
+        assert!(line.stdout.starts_with(first), "{line}");
+        let _ = finish(&mut self.command(&["stop", service])).expect(0);
+        let logs = container.logs();
+        assert_eq!((container.wait(), &*logs.stderr), (0, ""), "{logs}");
+        assert_eq!(logs.stdout, "ready\nstopped\n");
+    }
+}
+
+impl Drop for Compose<'_> {
+    fn drop(&mut self) {
+        let _ = self.command(&["down", "--timeout", "0"]).output();
+    }
+}
+
+#[test]
+fn the_compose_files_of_the_documents_run() {
+    let Some(docker) = Docker::shared() else {
+        return;
+    };
+    let has_compose = program("docker-compose").is_some() && docker.init_path.is_some();
+    let reason = "no docker-compose, or no engine of the tests' own";
+    if !require(Requirement::Docker, has_compose, reason) {
+        return;
+    }
+    let compose = |document| {
+        let mut blocks = code_blocks(document, "yaml");
+        blocks.retain(|block| block.starts_with("services:"));
+        assert_eq!(blocks.len(), 1);
+        blocks.remove(0)
+    };
+    let nginx = Image::server(docker, "nginx", "SIGQUIT");
+    let file = with_our_image(&compose("README.md"), "nginx:stable", &nginx.name);
+    let project = Compose::up(docker, &file, &["web"]);
+    project.check("web", "/pidling\0--stop-signal=QUIT\0");
+
+    let server = Image::server(docker, "server", "SIGTERM");
+    let file = with_our_image(&compose("docs/recipes.md"), "image: worker", "image: IMAGE");
+    let file = with_our_image(&file, "image: web", "image: IMAGE").replace("IMAGE", &server.name);
+    // The image of the recipe holds the init already.
+    let project = Compose::up(docker, &file, &["worker", "web"]);
+    project.check("worker", "/sbin/docker-init\0--\0your-program\0");
+    project.check("web", "/pidling\0-r\0TERM:QUIT\0");
 }

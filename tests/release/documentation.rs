@@ -1,5 +1,6 @@
 //! README, `--help` and the guides say what the code does.
 
+use harness::code_blocks;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -37,22 +38,6 @@ fn documents() -> Vec<String> {
     documents.sort();
     assert!(documents.len() > 12, "{documents:?}");
     documents
-}
-
-/// The contents of a document's code blocks of one language.
-fn blocks(file: &str, language: &str) -> Vec<String> {
-    let text = read(file);
-    let mut blocks = Vec::new();
-    let mut lines = text.lines();
-    while let Some(line) = lines.next() {
-        if let Some(found) = line.strip_prefix("```") {
-            let block: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
-            if found == language {
-                blocks.push(block.join("\n") + "\n");
-            }
-        }
-    }
-    blocks
 }
 
 /// The lines of a text that are not in code blocks.
@@ -111,7 +96,7 @@ fn pidling(arguments: &[&str]) -> Output {
 fn the_help_in_the_readme_is_the_help() {
     let help = String::from_utf8(pidling(&["--help"]).stdout).expect("text");
     assert!(
-        blocks("README.md", "").contains(&help),
+        code_blocks("README.md", "").contains(&help),
         "README does not contain:\n{help}"
     );
 }
@@ -199,7 +184,7 @@ fn with_numbered_processes(text: &str) -> String {
 
 #[test]
 fn the_first_command_of_the_readme_prints_what_stands_below_it() {
-    let command = &blocks("README.md", "sh")[0];
+    let command = &code_blocks("README.md", "sh")[0];
     let (build, run) = command.split_once(" && ").expect("two halves");
     assert_eq!(build, "cargo build --release");
     let run = run.replace("target/release/pidling", harness::pidling_path());
@@ -207,13 +192,13 @@ fn the_first_command_of_the_readme_prints_what_stands_below_it() {
     let said = [output.stderr, output.stdout].map(|bytes| String::from_utf8(bytes).expect("text"));
     assert_eq!(
         with_numbered_processes(&said.concat()),
-        with_numbered_processes(&blocks("README.md", "text")[0])
+        with_numbered_processes(&code_blocks("README.md", "text")[0])
     );
 }
 
 #[test]
 fn the_second_command_of_the_readme_runs_the_tests() {
-    assert_eq!(blocks("README.md", "sh")[1], "cargo test --release\n");
+    assert_eq!(code_blocks("README.md", "sh")[1], "cargo test --release\n");
 }
 
 fn is_init(word: &str) -> bool {
@@ -273,7 +258,7 @@ fn check_command_line(words: &[String]) {
 fn the_yaml_of_the_documents_parses_and_its_command_lines_run() {
     let mut count = (0, 0);
     for file in documents() {
-        for block in blocks(&file, "yaml") {
+        for block in code_blocks(&file, "yaml") {
             count.0 += 1;
             let mut found = Vec::new();
             for document in YamlLoader::load_from_str(&block).expect("YAML") {
@@ -293,7 +278,7 @@ fn the_command_lines_of_dockerfiles_units_and_prose_run() {
     let mut count = 0;
     for file in documents() {
         let mut found = Vec::new();
-        for block in blocks(&file, "dockerfile") {
+        for block in code_blocks(&file, "dockerfile") {
             let lists = block
                 .lines()
                 .filter_map(|line| line.strip_prefix("ENTRYPOINT "));
@@ -303,7 +288,7 @@ fn the_command_lines_of_dockerfiles_units_and_prose_run() {
                 }),
             );
         }
-        for block in blocks(&file, "ini") {
+        for block in code_blocks(&file, "ini") {
             let starts = block
                 .lines()
                 .filter_map(|line| line.strip_prefix("ExecStart="));
@@ -317,7 +302,7 @@ fn the_command_lines_of_dockerfiles_units_and_prose_run() {
             check_command_line(words);
         }
     }
-    assert_eq!(count, 6);
+    assert_eq!(count, 5);
 }
 
 /// The last cells of the tables in the guide are what to set.
@@ -347,7 +332,10 @@ fn the_options_in_the_tables_of_the_guide_are_understood() {
 #[test]
 fn the_json_of_the_documents_parses() {
     let mut count = 0;
-    for block in documents().iter().flat_map(|file| blocks(file, "json")) {
+    for block in documents()
+        .iter()
+        .flat_map(|file| code_blocks(file, "json"))
+    {
         for value in serde_json::Deserializer::from_str(&block).into_iter::<serde_json::Value>() {
             let _ = value.expect("JSON");
             count += 1;
@@ -457,7 +445,7 @@ fn every_field_is_documented_once_and_has_its_type_in_the_examples() {
     let fields: BTreeSet<&String> = events.values().flat_map(|(_, fields)| fields).collect();
     assert_eq!(types.keys().collect::<BTreeSet<_>>(), fields);
 
-    let examples = blocks("docs/events.md", "json").concat();
+    let examples = code_blocks("docs/events.md", "json").concat();
     let mut shown = BTreeSet::new();
     for line in examples.lines() {
         let example: serde_json::Map<String, serde_json::Value> =
@@ -599,8 +587,20 @@ fn every_difference_from_the_peers_is_documented() {
     }
 }
 
+/// Whether a document has a heading of which a renderer makes this anchor.
+fn has_heading(document: &str, anchor: &str) -> bool {
+    outside_of_blocks(document)
+        .iter()
+        .filter_map(|line| line.trim_start_matches('#').strip_prefix(' '))
+        .any(|heading| {
+            let mut made = heading.to_lowercase().replace(' ', "-");
+            made.retain(|one| one.is_alphanumeric() || one == '-' || one == '_');
+            made == anchor
+        })
+}
+
 #[test]
-fn every_link_leads_to_a_file() {
+fn every_link_leads_to_a_file_or_a_heading() {
     let mut count = 0;
     for file in documents() {
         let directory = root()
@@ -615,8 +615,13 @@ fn every_link_leads_to_a_file() {
                     continue;
                 }
                 count += 1;
-                let path: PathBuf = directory.join(target);
+                let (path, anchor) = target.split_once('#').unwrap_or((target, ""));
+                let path: PathBuf = directory.join(path);
                 assert!(path.exists(), "{file}: {target}");
+                if !anchor.is_empty() {
+                    let document = std::fs::read_to_string(path).expect("a document");
+                    assert!(has_heading(&document, anchor), "{file}: {target}");
+                }
             }
         }
     }

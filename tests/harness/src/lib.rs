@@ -44,7 +44,7 @@ pub use requirements::{
     Requirement, peer, program, require, require_namespaces, require_root, require_strace,
 };
 pub use running::Running;
-pub use source::system_calls;
+pub use source::{code_blocks, system_calls};
 pub use subject::{Subject, package, pidling, pidling_path};
 
 use std::ffi::{OsStr, OsString};

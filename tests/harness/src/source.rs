@@ -1,4 +1,4 @@
-//! What the source of the init says of itself.
+//! What the source and the documents of the init say of themselves.
 
 use crate::package;
 use std::collections::BTreeSet;
@@ -14,6 +14,23 @@ pub fn system_calls() -> BTreeSet<String> {
         assert!(names.remove(old), "{old} is not in the source");
     }
     names
+}
+
+/// The contents of the code blocks of one language in a document, a path below the root of the package.
+pub fn code_blocks(document: &str, language: &str) -> Vec<String> {
+    let path = package().join(document);
+    let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{document}: {error}"));
+    let mut blocks = Vec::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        if let Some(found) = line.strip_prefix("```") {
+            let block: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
+            if found == language {
+                blocks.push(block.join("\n") + "\n");
+            }
+        }
+    }
+    blocks
 }
 
 fn collect(directory: &Path, names: &mut BTreeSet<String>) {
