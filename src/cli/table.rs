@@ -299,7 +299,6 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// How `--help` begins.
 const USAGE: &str = "\
 Usage: pidling [OPTION...] [--] COMMAND [ARG...]
-       pidling --pause [OPTION...]
 Run COMMAND as an init: forward signals to it, reap orphans, exit as it does.
 ";
 
