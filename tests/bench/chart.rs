@@ -6,15 +6,19 @@ use crate::results::{Metric, Results, Row};
 use std::fmt::Write as _;
 
 /// The panels, in reading order, two in a row.
-const PANELS: [(&str, &str); 8] = [
+const PANELS: [(&str, &str); 6] = [
     ("rss", "memory at rest as PID 1, VmRSS, kB"),
-    ("mapped", "file and all files that it maps, bytes"),
+    ("dirty", "private dirty memory at rest, kB"),
     ("start", "exec to the child's first instruction, µs"),
     ("stop", "SIGTERM to the init's end, µs"),
-    ("faults", "page faults of a whole run"),
-    ("calls_start", "system calls from exec to rest"),
-    ("signal_cpu", "processor time per forwarded signal, µs"),
-    ("reap", "processor time per orphan, µs"),
+    (
+        "main_dead_pid1_8000",
+        "deadline to the main child's death, 8,000 to kill, ms",
+    ),
+    (
+        "all_dead_pid1_8000",
+        "deadline to everybody's death, 8,000 to kill, ms",
+    ),
 ];
 
 // All lengths are in pixels.
@@ -97,7 +101,7 @@ fn bars(text: &mut String, metric: &Metric, results: &Results, x: usize, y: usiz
         let y = y + index * LINE;
         let (class, name) = match row.kind {
             Kind::Floor => ("floor", "floor"),
-            Kind::Pidling => ("pidling", row.name.as_str()),
+            Kind::Pidling | Kind::Beside => ("pidling", row.name.as_str()),
             Kind::Peer => ("peer", row.name.as_str()),
         };
         // A value that is there is seen.

@@ -1,6 +1,7 @@
 /* What the benchmark measures with, and what it measures against: one static program without a C library.
  *
  *   floor fork|vfork|forward COMMAND [ARGUMENT...]   an init that does the least a program can do
+ *   floor deadline TIME COMMAND [ARGUMENT...]        the same for an init that kills everybody, TIME ms after SIGTERM
  *   floor child ROLE MEMORY COUNT BURST              the main child, under any init
  *   floor drive MODE MEMORY COUNT INIT [ARGUMENT...] starts an init as PID 1 of a namespace and measures it
  *
@@ -16,12 +17,13 @@
 
 /* Values of the kernel's interface whose headers bring the C library's names with them. */
 enum {
-    OPEN_READ = 0, OPEN_READ_WRITE = 2, AT_CWD = -100,
+    OPEN_READ = 0, OPEN_WRITE = 1, OPEN_READ_WRITE = 2, OPEN_NO_WAIT = 04000, AT_CWD = -100, NAMED_PIPE = 0010600,
+    POLL_HANG_UP = 16, MOUNT_PRIVATE = 1 << 18, MOUNT_RECURSIVE = 1 << 14,
     PROTECTION_READ_WRITE = 3, MAP_FOR_ALL = 1, MAP_NO_FILE = 32,
     SIGNAL_KILL = 9, SIGNAL_USR1 = 10, SIGNAL_TERM = 15, SIGNAL_CHLD = 17,
     MASK_BLOCK = 0, MASK_SET = 2, MASK_SIZE = 8,
     WAIT_NO_HANG = 1, WAIT_EXITED = 4, WAIT_KEEP = 0x01000000, WAIT_FOR_PID = 1, WAIT_ALL = 0x40000000,
-    SET_DEATH_SIGNAL = 1, TIMER_REAL = 0, CLOCK = 1, ERROR_NO_PROCESS = -3,
+    SET_DEATH_SIGNAL = 1, SET_SUBREAPER = 36, TIMER_REAL = 0, CLOCK = 1, SCHEDULE_FIFO = 1, ERROR_NO_PROCESS = -3,
 };
 
 /* ---- the kernel's door ---- */
@@ -169,6 +171,18 @@ static long number(const char *text)
     return value;
 }
 
+/* What is measured about a deadline is when the init acts, not when the scheduler lets its child die and the driver see
+ * it on a processor that is full of dying processes: these two run before all others. So does the init where the
+ * question is when it kills its child and how long it leaves a signal alone; where it is how fast everybody dies, it
+ * has its fair share. */
+enum { ORDINARY, INIT_FIRST, CHILD_FIRST, DRIVER_FIRST };
+
+static void run_before_others(int32_t priority)
+{
+    check(CALL3(__NR_sched_setscheduler, 0, priority == ORDINARY ? 0 : SCHEDULE_FIFO, &priority),
+          "no real-time priority");
+}
+
 static const uint64_t all_signals = ~(uint64_t)0;
 
 /* ---- what the child and the driver share ---- */
@@ -276,6 +290,65 @@ static _Noreturn void bare_forward(struct command command)
     }
 }
 
+/* A path with one more word behind it. */
+static const char *join(char *place, size_t size, const char *first, const char *second)
+{
+    size_t n = 0;
+    for (; *first && n + 1 < size; first++)
+        place[n++] = *first;
+    for (; *second && n + 1 < size; second++)
+        place[n++] = *second;
+    place[n] = 0;
+    return place;
+}
+
+/* Reads each /proc/PID/stat once, and kills the process: everybody but this one and process 1. */
+static void kill_everybody(void)
+{
+    static char entries[1 << 15];
+    long own = CALL0(__NR_getpid);
+    long proc = check(CALL4(__NR_openat, AT_CWD, "/proc", OPEN_READ, 0), "cannot open /proc");
+    long size;
+    while ((size = CALL3(__NR_getdents64, proc, entries, sizeof entries)) > 0)
+        for (long at = 0; at < size; at += *(uint16_t *)(entries + at + 16)) {
+            char path[32], content[1024];
+            const char *name = entries + at + 19;
+            if (*name < '0' || *name > '9' || number(name) == 1 || number(name) == own)
+                continue;
+            long file = CALL4(__NR_openat, proc, join(path, sizeof path, name, "/stat"), OPEN_READ, 0);
+            if (file < 0)
+                continue;
+            CALL3(__NR_read, file, content, sizeof content);
+            CALL1(__NR_close, file);
+            CALL2(__NR_kill, number(name), SIGNAL_KILL);
+        }
+    CALL1(__NR_close, proc);
+}
+
+/* fork + setpgid + exec; SIGTERM is passed on, and so many milliseconds later everybody is killed. */
+static _Noreturn void bare_deadline(long milliseconds, struct command command)
+{
+    uint64_t mask;
+    CALL5(__NR_prctl, SET_SUBREAPER, 1, 0, 0, 0);
+    CALL4(__NR_rt_sigprocmask, MASK_BLOCK, &all_signals, &mask, MASK_SIZE);
+    long child = fork();
+    if (child == 0) {
+        CALL2(__NR_setpgid, 0, 0);
+        CALL4(__NR_rt_sigprocmask, MASK_SET, &mask, 0, MASK_SIZE);
+        execute(&command);
+    }
+    check(child, "cannot fork");
+    while (CALL4(__NR_rt_sigtimedwait, &all_signals, 0, 0, MASK_SIZE) != SIGNAL_TERM)
+        ;
+    CALL2(__NR_kill, child, SIGNAL_TERM);
+    nap(milliseconds * 1000);
+    kill_everybody();
+    int status;
+    while (CALL4(__NR_wait4, -1, &status, WAIT_ALL, 0) != child)
+        ;
+    quit(exit_status(status));
+}
+
 /* ---- the main child ---- */
 
 static char maker_stack[4096] __attribute__((aligned(16)));
@@ -349,6 +422,51 @@ static void kill_some(long count, long deaths)
     }
 }
 
+/* The named pipes that tell who is dead: the main child alone holds the first one, everybody the second one. */
+static const char main_pipe[] = ".main", all_pipe[] = ".all";
+
+static long open_pipe(const char *memory, const char *name, long flags)
+{
+    char path[256];
+    return check(CALL4(__NR_openat, AT_CWD, join(path, sizeof path, memory, name), flags, 0), "cannot open a named pipe");
+}
+
+static _Noreturn void sleep_for_ever(void)
+{
+    for (;;)
+        nap(1000000000);
+}
+
+/* So many processes, this one included, that are children of the init's, or each the child of the one before. */
+static void gather_doomed(const char *memory, long count, int is_chain)
+{
+    run_before_others(ORDINARY);
+    open_pipe(memory, all_pipe, OPEN_WRITE);
+    uint32_t *made = (uint32_t *)CALL6(__NR_mmap, 0, 4096, PROTECTION_READ_WRITE, MAP_FOR_ALL | MAP_NO_FILE, -1, 0);
+    long left = count - 1, first = check(fork(), "cannot fork");
+    if (first == 0 && is_chain) {
+        for (; left > 0; left--) {
+            announce(made);
+            if (left > 1 && check(fork(), "cannot make a chain") > 0)
+                sleep_for_ever();
+        }
+        sleep_for_ever();
+    }
+    if (first == 0) {
+        for (; left > 0; left--)
+            if (check(fork(), "cannot make a crowd") == 0)
+                sleep_for_ever();
+        quit(0);
+    }
+    if (is_chain)
+        while (__atomic_load_n(made, __ATOMIC_SEQ_CST) < count - 1)
+            nap(1000);
+    else
+        CALL4(__NR_wait4, first, 0, 0, 0);
+    open_pipe(memory, main_pipe, OPEN_WRITE);
+    run_before_others(CHILD_FIRST);
+}
+
 static _Noreturn void main_child(uint64_t first_at, char **arguments)
 {
     CALL4(__NR_rt_sigprocmask, MASK_SET, &all_signals, 0, MASK_SIZE);
@@ -358,6 +476,8 @@ static _Noreturn void main_child(uint64_t first_at, char **arguments)
     shared->first_at = first_at;
     if (equal(role, "crowd"))
         gather_crowd(count);
+    else if (equal(role, "flat") || equal(role, "chain"))
+        gather_doomed(arguments[1], count, equal(role, "chain"));
     announce(&shared->ready);
     if (equal(role, "end")) {
         await(&shared->go, 0, 0);
@@ -401,6 +521,8 @@ static _Noreturn void main_child(uint64_t first_at, char **arguments)
             announce(&shared->done);
             quit(0);
         }
+    } else if (equal(role, "flat") || equal(role, "chain")) {
+        sleep_for_ever();
     } else if (!equal(role, "receive")) {
         fail("no such role");
     }
@@ -457,23 +579,23 @@ static void say(const char *name, uint64_t value)
     put("\n", 1);
 }
 
-/* One line of a file of the init under /proc. */
+/* A file of the init under /proc. */
+static long read_file(long pid, const char *file, char *content, size_t size)
+{
+    char path[64], half[64], digits[24] = { 0 };
+    char *start = decimal(digits + sizeof digits - 1, (uint64_t)pid);
+    join(path, sizeof path, join(half, sizeof half, "/proc/", start), file);
+    long descriptor = check(CALL4(__NR_openat, AT_CWD, path, OPEN_READ, 0), "cannot open a file in /proc");
+    long length = check(CALL3(__NR_read, descriptor, content, size), "cannot read a file in /proc");
+    CALL1(__NR_close, descriptor);
+    return length;
+}
+
+/* One line of it. */
 static void say_file(const char *name, long pid, const char *file)
 {
-    char path[64], content[1024], digits[24], *end = digits + sizeof digits;
-    char *start = decimal(end, (uint64_t)pid);
-    size_t n = 0;
-    for (const char *from = "/proc/"; *from; from++)
-        path[n++] = *from;
-    while (start < end)
-        path[n++] = *start++;
-    path[n++] = '/';
-    for (; *file; file++)
-        path[n++] = *file;
-    path[n] = 0;
-    long descriptor = check(CALL4(__NR_openat, AT_CWD, path, OPEN_READ, 0), "cannot open a file in /proc");
-    long size = check(CALL3(__NR_read, descriptor, content, sizeof content), "cannot read a file in /proc");
-    CALL1(__NR_close, descriptor);
+    char content[1024];
+    long size = read_file(pid, file, content, sizeof content);
     put(name, length(name));
     put(" ", 1);
     put(content, (size_t)size);
@@ -484,6 +606,7 @@ static void say_file(const char *name, long pid, const char *file)
 struct launch {
     struct command command;
     struct shared *shared;
+    int has_deadline, times_answers;
 };
 
 static void become_init(void *argument)
@@ -491,6 +614,12 @@ static void become_init(void *argument)
     struct launch *launch = argument;
     /* Whoever ends this driver ends the init too, and with it the namespace. */
     CALL2(__NR_prctl, SET_DEATH_SIGNAL, SIGNAL_KILL);
+    if (launch->has_deadline) {
+        run_before_others(launch->times_answers ? INIT_FIRST : ORDINARY);
+        check(CALL1(__NR_unshare, CLONE_NEWNS), "cannot make a mount namespace");
+        CALL5(__NR_mount, 0, "/", 0, MOUNT_PRIVATE | MOUNT_RECURSIVE, 0);
+        check(CALL5(__NR_mount, "proc", "/proc", "proc", 0, 0), "cannot mount /proc");
+    }
     launch->shared->exec_at = now();
     execute(&launch->command);
 }
@@ -512,6 +641,72 @@ static uint64_t exchange(struct shared *shared, long init)
     return shared->arrived_at - sent_at;
 }
 
+/* Process 1 of a namespace, when the init is not: it only reaps. */
+static _Noreturn void bare_first(void)
+{
+    CALL2(__NR_prctl, SET_DEATH_SIGNAL, SIGNAL_KILL);
+    CALL0(__NR_setsid);
+    for (;;)
+        if (CALL4(__NR_wait4, -1, 0, WAIT_ALL, 0) < 0)
+            nap(1000);
+}
+
+/* Waits for the end of all who hold the other end of a named pipe, or for a moment: whether they have ended. */
+static int has_ended(long descriptor, long microseconds)
+{
+    struct { int32_t descriptor; int16_t wanted, found; } poll = { (int32_t)descriptor, 0, 0 };
+    int64_t time[2] = { microseconds / 1000000, microseconds % 1000000 * 1000 };
+    return CALL5(__NR_ppoll, &poll, 1, time, 0, MASK_SIZE) > 0 && (poll.found & POLL_HANG_UP);
+}
+
+/* From the deadline until those are dead who hold this named pipe. */
+static void time_deaths(const char *name, uint64_t deadline, long end)
+{
+    while (!has_ended(end, 60000000))
+        ;
+    uint64_t time = now();
+    say(name, time < deadline ? 0 : time - deadline);
+}
+
+/* The signals that a process has not taken yet. */
+static uint64_t pending(long pid)
+{
+    static char content[4096];
+    static const char name[] = "ShdPnd:\t";
+    long size = read_file(pid, "/status", content, sizeof content - 1);
+    content[size] = 0;
+    const char *at = content;
+    for (; *at; at++) {
+        size_t n = 0;
+        while (name[n] && at[n] == name[n])
+            n++;
+        if (!name[n])
+            break;
+    }
+    if (!*at)
+        fail("no pending signals in /proc");
+    uint64_t mask = 0;
+    for (at += sizeof name - 1; *at != '\n'; at++)
+        mask = mask * 16 + (uint64_t)(*at <= '9' ? *at - '0' : *at - 'a' + 10);
+    return mask;
+}
+
+/* The longest time in which the init took no signal, until everybody is dead. */
+static void time_answers(long init, long all_end)
+{
+    uint64_t longest = 0;
+    while (!has_ended(all_end, 0)) {
+        uint64_t sent_at = now();
+        CALL2(__NR_kill, init, SIGNAL_USR1);
+        while (pending(init) & 1u << (SIGNAL_USR1 - 1) && !has_ended(all_end, 200))
+            ;
+        uint64_t taken = now() - sent_at;
+        longest = taken > longest ? taken : longest;
+        nap(1000);
+    }
+    say("answer", longest);
+}
+
 /* Ends this driver, and with it the init, when something hangs. */
 static void limit(long seconds)
 {
@@ -529,16 +724,37 @@ static _Noreturn void drive(char **arguments, char **environment)
     const char *mode = arguments[0];
     struct shared *shared = map(arguments[1]);
     long count = number(arguments[2]);
-    struct launch launch = { { arguments + 3, environment }, shared };
+    int is_wrapper = equal(mode, "deadline-wrapper") || equal(mode, "answer-wrapper");
+    int times_answers = equal(mode, "answer") || equal(mode, "answer-wrapper");
+    int has_deadline = is_wrapper || times_answers || equal(mode, "deadline");
+    struct launch launch = { { arguments + 3, environment }, shared, has_deadline, times_answers };
+    long main_end = 0, all_end = 0;
 
     limit(60);
     CALL2(__NR_prctl, SET_DEATH_SIGNAL, SIGNAL_KILL);
     /* An init must neither take the terminal of whoever runs this nor be reached by its keys. */
     CALL0(__NR_setsid);
-    long init = check(clone_on(CLONE_NEWPID | CLONE_VM | CLONE_VFORK | SIGNAL_CHLD, child_stack + sizeof child_stack,
+    if (has_deadline) {
+        const char *names[] = { main_pipe, all_pipe };
+        long *ends[] = { &main_end, &all_end };
+        for (int i = 0; i < 2; i++) {
+            char path[256];
+            check(CALL4(__NR_mknodat, AT_CWD, join(path, sizeof path, arguments[1], names[i]), NAMED_PIPE, 0),
+                  "cannot make a named pipe");
+            *ends[i] = open_pipe(arguments[1], names[i], OPEN_READ | OPEN_NO_WAIT);
+        }
+    }
+    if (is_wrapper) {
+        check(CALL1(__NR_unshare, CLONE_NEWPID), "cannot make a PID namespace");
+        if (check(fork(), "cannot fork") == 0)
+            bare_first();
+    }
+    long init = check(clone_on((is_wrapper ? 0 : CLONE_NEWPID) | CLONE_VM | CLONE_VFORK | SIGNAL_CHLD, child_stack + sizeof child_stack,
                                become_init, &launch),
                       "cannot make a PID namespace");
     say("pid", (uint64_t)init);
+    if (has_deadline)
+        run_before_others(DRIVER_FIRST);
     await(&shared->ready, 0, init);
     say("start", shared->first_at - shared->exec_at);
     nap(SETTLE);
@@ -552,12 +768,12 @@ static _Noreturn void drive(char **arguments, char **environment)
         uint64_t end_at = wait_for_end(init);
         say("stop", end_at - asked_at);
         say("end", end_at - shared->last_at);
-        say_file("stat", init, "stat");
-        say_file("schedstat", init, "schedstat");
+        say_file("stat", init, "/stat");
+        say_file("schedstat", init, "/schedstat");
     } else if (equal(mode, "signals")) {
         exchange(shared, init);
         nap(SETTLE);
-        say_file("before", init, "schedstat");
+        say_file("before", init, "/schedstat");
         for (long i = 0; i < count; i++) {
             /* Signals in close succession meet a scheduler that is in debt to one or the other; with a
              * pause all three start alike. */
@@ -565,7 +781,7 @@ static _Noreturn void drive(char **arguments, char **environment)
             say("latency", exchange(shared, init));
         }
         nap(SETTLE);
-        say_file("after", init, "schedstat");
+        say_file("after", init, "/schedstat");
     } else if (equal(mode, "storm")) {
         exchange(shared, init);
         announce(&shared->go);
@@ -573,6 +789,15 @@ static _Noreturn void drive(char **arguments, char **environment)
             say("latency", exchange(shared, init));
             nap(PAUSE);
         } while (!__atomic_load_n(&shared->done, __ATOMIC_SEQ_CST));
+    } else if (has_deadline) {
+        uint64_t deadline = now() + (uint64_t)count * 1000000;
+        CALL2(__NR_kill, init, SIGNAL_TERM);
+        if (times_answers) {
+            time_deaths("main_dead", deadline, main_end);
+            time_answers(init, all_end);
+        } else {
+            time_deaths("all_dead", deadline, all_end);
+        }
     } else if (equal(mode, "hold")) {
         /* A byte lets the child work, the end of the input ends the init; the reader of this looks in between. */
         char byte;
@@ -603,13 +828,15 @@ __attribute__((used)) _Noreturn void begin(long *stack)
     long count = stack[0];
     char **arguments = (char **)(stack + 1), **environment = arguments + count + 1;
     if (count < 3)
-        fail("fork|vfork|forward COMMAND..., child ROLE MEMORY COUNT BURST, drive MODE MEMORY COUNT INIT...");
+        fail("fork|vfork|forward COMMAND..., deadline TIME COMMAND..., child ROLE MEMORY COUNT BURST, drive MODE MEMORY COUNT INIT...");
     const char *mode = arguments[1];
     struct command command = { arguments + 2, environment };
     if (equal(mode, "child") && count == 6)
         main_child(now(), arguments + 2);
     if (equal(mode, "drive") && count > 5)
         drive(arguments + 2, environment);
+    if (equal(mode, "deadline"))
+        bare_deadline(number(arguments[2]), (struct command){ arguments + 3, environment });
     if (equal(mode, "forward"))
         bare_forward(command);
     if (equal(mode, "fork") || equal(mode, "vfork"))

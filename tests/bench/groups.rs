@@ -1,5 +1,6 @@
 //! What is measured, and how.
 
+use crate::deadline;
 use crate::inits::{Init, Kind, floor, installed};
 use crate::lab::{Held, Lab, Mode, Role, Said};
 use crate::options::{Extent, Options};
@@ -21,7 +22,7 @@ const fn title(key: &'static str, title: &'static str) -> Title {
 }
 
 /// All groups, in the order in which they are printed.
-pub(crate) const GROUPS: [Title; 11] = [
+pub(crate) const GROUPS: [Title; 14] = [
     title("size", "the file, and all files that it maps"),
     title(
         "memory",
@@ -49,6 +50,18 @@ pub(crate) const GROUPS: [Title; 11] = [
         "stop",
         "from SIGTERM, and from the child's death, to the init's end",
     ),
+    title(
+        "deadline",
+        "from the end of the grace period to the main child's death",
+    ),
+    title(
+        "killed",
+        "from the end of the grace period to everybody's death",
+    ),
+    title(
+        "answer",
+        "the longest that a signal waits meanwhile, the init waiting for the rest",
+    ),
     title("idle", "five seconds in which nothing happens"),
     title("calls", "system calls of the init, counted by strace"),
 ];
@@ -60,6 +73,9 @@ struct Rounds {
     storms: usize,
     reaps: usize,
     crowds: usize,
+    deadlines: usize,
+    /// At most so many processes are killed.
+    doomed: usize,
 }
 
 const FULL: Rounds = Rounds {
@@ -68,6 +84,8 @@ const FULL: Rounds = Rounds {
     storms: 5,
     reaps: 9,
     crowds: 5,
+    deadlines: 5,
+    doomed: usize::MAX,
 };
 
 const QUICK: Rounds = Rounds {
@@ -76,6 +94,8 @@ const QUICK: Rounds = Rounds {
     storms: 1,
     reaps: 3,
     crowds: 1,
+    deadlines: 1,
+    doomed: 1000,
 };
 
 const VFORK: &str = "vfork + exec";
@@ -127,6 +147,14 @@ pub(crate) fn measure(
         if wants(&["crowd"]) {
             found.push(crowds(lab, inits, rounds)?);
         }
+        if wants(&["deadline", "killed", "answer"]) {
+            found.extend(deadline::measure(
+                lab,
+                inits,
+                rounds.deadlines,
+                rounds.doomed,
+            )?);
+        }
         if wants(&["idle"]) {
             found.push(idle(lab, inits)?);
         }
@@ -150,7 +178,7 @@ fn heading(key: &str) -> &'static str {
         .map_or("", |group| group.title)
 }
 
-fn skipped(key: &'static str, reason: &str) -> Group {
+pub(crate) fn skipped(key: &'static str, reason: &str) -> Group {
     Group {
         key,
         title: heading(key).into(),
@@ -159,7 +187,7 @@ fn skipped(key: &'static str, reason: &str) -> Group {
     }
 }
 
-fn group(key: &'static str, metrics: Vec<Metric>) -> Group {
+pub(crate) fn group(key: &'static str, metrics: Vec<Metric>) -> Group {
     Group {
         key,
         title: heading(key).into(),

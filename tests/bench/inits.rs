@@ -11,6 +11,8 @@ pub(crate) enum Kind {
     Floor,
     /// The init that is judged.
     Pidling,
+    /// Another build of it, which it is compared with.
+    Beside,
     /// Another init.
     Peer,
 }
@@ -26,6 +28,22 @@ pub(crate) struct Init {
     pub(crate) version: String,
 }
 
+impl Init {
+    /// Whether it is a build of pidling, and takes its options.
+    pub(crate) fn is_pidling(&self) -> bool {
+        matches!(self.kind, Kind::Pidling | Kind::Beside)
+    }
+
+    /// The same build of pidling with options.
+    pub(crate) fn with_options(&self, options: &[&str]) -> Self {
+        let mut other = self.clone();
+        let _ = other.command.pop();
+        other.command.extend(options.iter().copied().map(String::from));
+        other.command.push("--".into());
+        other
+    }
+}
+
 /// The inits that everybody has, by the names of their files.
 const PEERS: [&str; 5] = [
     "tini-static",
@@ -35,13 +53,23 @@ const PEERS: [&str; 5] = [
     "docker-init",
 ];
 
-/// Pidling first, then the peers.
-pub(crate) fn find(given: &[(String, Vec<String>)]) -> Result<Vec<Init>> {
+/// The other build's name.
+pub(crate) const BESIDE: &str = "beside";
+
+/// Pidling first, then another build of it if there is one, then the peers.
+pub(crate) fn find(given: &[(String, Vec<String>)], beside: Option<&Path>) -> Result<Vec<Init>> {
     let mut inits = vec![init(
         "pidling",
         Kind::Pidling,
         vec![env!("CARGO_BIN_EXE_pidling").into(), "--".into()],
     )];
+    if let Some(path) = beside {
+        inits.push(init(
+            BESIDE,
+            Kind::Beside,
+            vec![path.display().to_string(), "--".into()],
+        ));
+    }
     let mut files: Vec<PathBuf> = Vec::new();
     for name in PEERS {
         let Some(path) = installed(name) else {

@@ -16,6 +16,7 @@
 )]
 
 mod chart;
+mod deadline;
 mod goals;
 mod groups;
 mod inits;
@@ -60,7 +61,7 @@ fn run(options: &Options) -> Result<()> {
     // Before anything else: whoever makes a user namespace must not have a second thread.
     let namespaces = machine::allow_namespaces();
     let machine = machine::Machine::prepare()?;
-    let inits = inits::find(&options.inits)?;
+    let inits = inits::find(&options.inits, options.beside.as_deref())?;
     let mut lab = lab::Lab::new(namespaces)?;
     let mut results = Results::new(&machine, &inits, options);
     if options.extent == Extent::Scale {

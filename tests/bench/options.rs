@@ -41,6 +41,8 @@ pub(crate) struct Options {
     pub(crate) svg: Option<PathBuf>,
     /// More inits: a name, and the words before the command.
     pub(crate) inits: Vec<(String, Vec<String>)>,
+    /// Another build of pidling, to be compared with.
+    pub(crate) beside: Option<PathBuf>,
     /// The groups to measure, all if empty.
     pub(crate) only: Vec<String>,
 }
@@ -64,6 +66,7 @@ impl Options {
                 "--markdown" => options.format = Format::Markdown,
                 "--update" => options.update = true,
                 "--svg" => options.svg = Some(value()?.into()),
+                "--beside" => options.beside = Some(value()?.into()),
                 "--only" => {
                     let key = value()?;
                     if !GROUPS.iter().any(|group| group.key == key) {
@@ -75,6 +78,9 @@ impl Options {
                 "--init" => options.inits.push(init(&value()?)?),
                 _ => return Err(format!("unknown option {word}, see --help")),
             }
+        }
+        if options.update && options.beside.is_some() {
+            return Err("--update describes one build, without --beside".into());
         }
         for (name, given) in [
             ("--update", options.update),
@@ -112,6 +118,7 @@ Measures pidling beside the inits that are installed and a floor, in one run on 
       --scale              instead: a million orphans, 100,000 signals, 1,000 inits at once
       --only METRIC        measure only this, repeatable
       --init NAME=COMMAND  one more init; COMMAND is what comes before the child's words, often ends in --
+      --beside FILE        another build of pidling, and what this one takes in its terms
       --json               print one JSON document
       --markdown           print the table of docs/benchmarks.md
       --svg FILE           write the chart

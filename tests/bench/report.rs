@@ -1,7 +1,7 @@
 //! The results as a text, as JSON and as tables for the documents.
 
-use crate::goals::goals;
-use crate::inits::Kind;
+use crate::goals::{OURS, goals};
+use crate::inits::{BESIDE, Kind};
 use crate::results::{Group, Metric, Results, Row};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -67,7 +67,7 @@ fn ratio(value: f64, other: Option<f64>) -> String {
 fn name(row: &Row) -> String {
     match row.kind {
         Kind::Floor => format!("({})", row.name),
-        Kind::Pidling | Kind::Peer => row.name.clone(),
+        Kind::Pidling | Kind::Beside | Kind::Peer => row.name.clone(),
     }
 }
 
@@ -172,7 +172,31 @@ pub(crate) fn text(results: &Results) -> String {
         text.push('\n');
         table(&mut text, &rows);
     }
+    beside(&mut text, results);
     text
+}
+
+/// What pidling takes in terms of the other build, row by row.
+fn beside(text: &mut String, results: &Results) {
+    let mut rows = vec![
+        ["beside the other build", "pidling", BESIDE, "ratio"]
+            .map(String::from)
+            .to_vec(),
+    ];
+    for metric in results.groups.iter().flat_map(|group| &group.metrics) {
+        if let (Some(ours), Some(other)) = (metric.of(OURS), metric.of(BESIDE)) {
+            rows.push(vec![
+                metric.key.into(),
+                figure(ours),
+                figure(other),
+                ratio(ours, Some(other)),
+            ]);
+        }
+    }
+    if rows.len() > 1 {
+        text.push('\n');
+        table(text, &rows);
+    }
 }
 
 /// Everything, as one document.
@@ -257,6 +281,16 @@ pub(crate) const ALL: &Rows = &[
     ("crowd", "the same, one of 5,000 children, µs"),
     ("stop", "SIGTERM to the init's end, µs"),
     ("end", "the child's death to the init's end, µs"),
+    (
+        "main_dead_pid1_8000",
+        "deadline to the main child's death, 8,000 to kill, ms",
+    ),
+    ("all_dead_pid1_8000", "deadline to everybody's death, ms"),
+    (
+        "main_dead_wrapper_8000",
+        "the main child's, killed by a wrapper, ms",
+    ),
+    ("all_dead_wrapper_8000", "everybody's, killed by a wrapper, ms"),
     ("switches", "context switches in 5 idle seconds"),
     ("calls_start", "system calls from exec to rest"),
     ("calls_signal", "system calls per signal"),

@@ -40,7 +40,7 @@ fn the_table_and_the_chart_come_from_the_same_run() {
         "memory at rest, VmRSS, kB",
         "exec to the child's first instruction, µs",
         "SIGTERM to the init's end, µs",
-        "processor time per orphan, µs",
+        "deadline to everybody's death, ms",
     ] {
         for value in row(title) {
             assert!(chart.contains(&format!(">{value}</text>")), "{title}");
@@ -64,7 +64,7 @@ fn the_table_has_a_cell_for_every_init_in_every_row() {
     ] {
         assert!(head.contains(&format!("| {name} ")), "{name}: {head}");
     }
-    assert_eq!(lines.len(), 22);
+    assert_eq!(lines.len(), 26);
     for line in &lines {
         assert_eq!(columns(line), columns(head), "{line}");
     }
