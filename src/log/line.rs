@@ -423,14 +423,14 @@ impl Named<'_> {
 fn append_time((seconds, milliseconds): (u32, u32), buffer: &mut Buffer<'_>) {
     let mut day = seconds / 86_400;
     let mut year = 1970_u32;
+    while let Some(later) = day.checked_sub(days(2, year).wrapping_add(OTHER_MONTHS)) {
+        day = later;
+        year = year.wrapping_add(1);
+    }
     let mut month = 1_u32;
     while let Some(later) = day.checked_sub(days(month, year)) {
         day = later;
         month = month.wrapping_add(1);
-        if month > 12 {
-            month = 1;
-            year = year.wrapping_add(1);
-        }
     }
     buffer.push_padded(year, 4);
     for (separator, number) in [
@@ -447,6 +447,9 @@ fn append_time((seconds, milliseconds): (u32, u32), buffer: &mut Buffer<'_>) {
     buffer.push_padded(milliseconds, 3);
     buffer.push(b'Z');
 }
+
+/// How many days a year has without February.
+const OTHER_MONTHS: u32 = 337;
 
 /// How many days a month has, 1 to 12, in the Gregorian calendar.
 const fn days(month: u32, year: u32) -> u32 {
