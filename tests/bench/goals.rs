@@ -2,6 +2,7 @@
 
 use crate::deadline::CASES;
 use crate::groups::{SIGNAL_FLOOR, START_FLOOR};
+use crate::log;
 use crate::results::{Metric, Results};
 
 /// A goal and what became of it.
@@ -39,6 +40,11 @@ pub(crate) fn goals(results: &Results) -> Vec<Goal> {
         let cases = CASES.iter().filter(|case| index == 0 || case.count > 1);
         let values = cases.filter_map(|case| value(case.keys[index]));
         values.max_by(f64::total_cmp)
+    };
+    let worst_line = |terminal| {
+        log::shown(terminal)
+            .filter_map(to_floor)
+            .max_by(f64::total_cmp)
     };
     [
         (
@@ -102,6 +108,24 @@ pub(crate) fn goals(results: &Results) -> Vec<Goal> {
             "ms",
             50.0,
             worst(2, &plain),
+        ),
+        (
+            "a line of the log to a pipe or file, to bare system calls, worst case",
+            "×",
+            1.5,
+            worst_line(false),
+        ),
+        (
+            "a line of the log to a terminal, to bare system calls, worst case",
+            "×",
+            1.5,
+            worst_line(true),
+        ),
+        (
+            "a line of the log that is not shown",
+            "ns",
+            20.0,
+            plain(log::HIDDEN_LINE),
         ),
         (
             "context switches in 5 idle seconds",

@@ -3,6 +3,7 @@
 use crate::deadline;
 use crate::inits::{Init, Kind, floor, installed};
 use crate::lab::{Held, Lab, Mode, Role, Said};
+use crate::log;
 use crate::options::{Extent, Options};
 use crate::results::{Group, Metric, Results, Row};
 use anyhow::{Context, Result, bail};
@@ -22,7 +23,7 @@ const fn title(key: &'static str, title: &'static str) -> Title {
 }
 
 /// All groups, in the order in which they are printed.
-pub(crate) const GROUPS: [Title; 14] = [
+pub(crate) const GROUPS: [Title; 16] = [
     title("size", "the file, and all files that it maps"),
     title(
         "memory",
@@ -62,6 +63,8 @@ pub(crate) const GROUPS: [Title; 14] = [
         "answer",
         "the longest that a signal waits meanwhile, the init waiting for the rest",
     ),
+    title("log", "wall time of a line of the log"),
+    title("log_cpu", "processor time of a line of the log"),
     title("idle", "five seconds in which nothing happens"),
     title("calls", "system calls of the init, counted by strace"),
 ];
@@ -74,6 +77,7 @@ struct Rounds {
     reaps: usize,
     crowds: usize,
     deadlines: usize,
+    lines: usize,
     /// At most so many processes are killed.
     doomed: usize,
 }
@@ -85,6 +89,7 @@ const FULL: Rounds = Rounds {
     reaps: 9,
     crowds: 5,
     deadlines: 5,
+    lines: 500,
     doomed: usize::MAX,
 };
 
@@ -95,6 +100,7 @@ const QUICK: Rounds = Rounds {
     reaps: 3,
     crowds: 1,
     deadlines: 1,
+    lines: 100,
     doomed: 1000,
 };
 
@@ -154,6 +160,9 @@ pub(crate) fn measure(
                 rounds.deadlines,
                 rounds.doomed,
             )?);
+        }
+        if wants(&["log", "log_cpu"]) {
+            found.extend(log::measure(lab, inits, rounds.lines)?);
         }
         if wants(&["idle"]) {
             found.push(idle(lab, inits)?);

@@ -38,7 +38,9 @@ impl Init {
     pub(crate) fn with_options(&self, options: &[&str]) -> Self {
         let mut other = self.clone();
         let _ = other.command.pop();
-        other.command.extend(options.iter().copied().map(String::from));
+        other
+            .command
+            .extend(options.iter().copied().map(String::from));
         other.command.push("--".into());
         other
     }

@@ -21,6 +21,7 @@ mod goals;
 mod groups;
 mod inits;
 mod lab;
+mod log;
 mod machine;
 mod options;
 mod report;

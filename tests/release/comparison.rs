@@ -64,7 +64,7 @@ fn the_table_has_a_cell_for_every_init_in_every_row() {
     ] {
         assert!(head.contains(&format!("| {name} ")), "{name}: {head}");
     }
-    assert_eq!(lines.len(), 26);
+    assert_eq!(lines.len(), 29);
     for line in &lines {
         assert_eq!(columns(line), columns(head), "{line}");
     }
