@@ -25,6 +25,8 @@ mod comparison;
 mod differential;
 /// README and code.
 mod documentation;
+/// How many instructions the init executes.
+mod instructions;
 /// Who may call whom in `src`.
 mod layering;
 /// The manual page.

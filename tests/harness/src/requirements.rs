@@ -34,13 +34,15 @@ pub enum Requirement {
     Servers,
     /// systemd's programs.
     Systemd,
+    /// valgrind, to count instructions.
+    Valgrind,
     /// What packages and manual pages are made and read with.
     Packaging,
 }
 
 impl Requirement {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Root,
         Self::Namespaces,
         Self::Strace,
@@ -54,6 +56,7 @@ impl Requirement {
         Self::Crun,
         Self::Servers,
         Self::Systemd,
+        Self::Valgrind,
         Self::Packaging,
     ];
 
@@ -73,6 +76,7 @@ impl Requirement {
             Self::Crun => "crun",
             Self::Servers => "servers",
             Self::Systemd => "systemd",
+            Self::Valgrind => "valgrind",
             Self::Packaging => "packaging",
         }
     }
