@@ -17,7 +17,7 @@ use crate::survivors::Survivors;
 use crate::sys::process::Waited;
 use crate::sys::signal::{Disposition, Recipient, kill};
 use crate::sys::{clock, process, signal};
-use crate::terminal::{Job, Outcome};
+use crate::terminal::{Job, Outcome, child_has_foreground};
 
 /// The log on standard error.
 pub type StandardErrorLog<'a> = Log<'a, StandardError>;
@@ -25,23 +25,23 @@ pub type StandardErrorLog<'a> = Log<'a, StandardError>;
 /// Everything that the steps work with.
 pub struct Actions<'a> {
     /// What was asked for.
-    pub options: &'a Options,
+    options: &'a Options,
     /// The init.
-    pub own: Pid,
+    own: Pid,
     /// What it is to the processes below it.
-    pub role: Role,
+    role: Role,
     /// The main child, dead or alive, and its command; `None` for a pause process.
-    pub main_child: Option<MainChild<'a>>,
+    main_child: Option<MainChild<'a>>,
     /// What the init and its main child are to a terminal.
-    pub job: Job,
+    job: Job,
     /// The processes beside the init.
-    pub survivors: Survivors,
+    survivors: Survivors,
     /// Where to say what was done.
-    pub log: StandardErrorLog<'a>,
+    log: StandardErrorLog<'a>,
     /// The latest reading of the clock.
-    pub latest: Instant,
+    latest: Instant,
     /// The count of out-of-memory kills that was last reported.
-    pub oom_kills_said: u32,
+    oom_kills_said: u32,
 }
 
 /// The main child, dead or alive.
@@ -307,7 +307,7 @@ impl Steps for Actions<'_> {
 
     fn child_has_foreground(&mut self) -> bool {
         let child = self.child();
-        child.is_some_and(|child| self.job.child_has_foreground(child))
+        child.is_some_and(child_has_foreground)
     }
 
     fn forward(&mut self, target: Target, received: &Received) {
@@ -492,9 +492,7 @@ impl Steps for Actions<'_> {
             self.log.say(&Event::ShutdownTook { elapsed });
         }
         let child = self.child();
-        if self.role == Role::Wrapper {
-            self.job.restore(child);
-        }
+        self.job.restore(child);
         self.die_of_interrupt(ending.interrupt);
         self.log.say(&Event::Exit {
             status: ending.status,

@@ -76,7 +76,7 @@ pub fn run(arguments: StringList<'_>, environment: StringList<'_>) -> u8 {
             let (job, terminal) = Job::before_start(options.isolation, role);
             let word = arguments.get(index).map_or(&b""[..], ZStr::bytes);
             let command = Command::new(word, &environment);
-            let report = StartReport::new();
+            let report = StartReport::map();
             let plan = Plan {
                 isolation: options.isolation,
                 mask,

@@ -77,7 +77,7 @@ const STEPS: [StartStep; 2] = [StartStep::ProcessGroup, StartStep::Session];
 impl StartReport {
     /// A report that a child can fill in, if there is memory for it.
     #[must_use]
-    pub fn new() -> Self {
+    pub fn map() -> Self {
         Self(SharedPage::map().ok())
     }
 
@@ -154,12 +154,6 @@ impl StartReport {
     #[must_use]
     pub fn empty_file(&self) -> Option<usize> {
         self.load_index(Word::EmptyFile)
-    }
-}
-
-impl Default for StartReport {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

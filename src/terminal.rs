@@ -142,14 +142,7 @@ impl Job {
         }
     }
 
-    /// Whether the main child's group, which may be gone, is the foreground (contract 5.5).
-    #[must_use]
-    pub fn child_has_foreground(&self, main_child: Pid) -> bool {
-        Terminal::controlling()
-            .is_some_and(|terminal| terminal.foreground(main_child) == Foreground::MainChild)
-    }
-
-    /// At the end of a wrapper: the init's group gets back the foreground that it had on entry (contract 5.4).
+    /// At the end: the group of a wrapper gets back the foreground that it had on entry (contract 5.4).
     pub fn restore(&mut self, main_child: Option<Pid>) {
         if self.role == Role::Pid1 || self.hand_over == HandOver::None {
             return;
@@ -211,6 +204,13 @@ impl Job {
             });
         was_stopped || stop.is_resumed_where_the_init_runs_on(given)
     }
+}
+
+/// Whether the main child's group, which may be gone, is the foreground (contract 5.5).
+#[must_use]
+pub fn child_has_foreground(main_child: Pid) -> bool {
+    Terminal::controlling()
+        .is_some_and(|terminal| terminal.foreground(main_child) == Foreground::MainChild)
 }
 
 /// A stop of the main child, with all that decides what follows from it.
