@@ -172,11 +172,12 @@ impl Errno {
         }
     }
 
-    /// The error with this number, which has to be an error's.
+    /// The error with this number; one that is no error's does not compile.
+    #[expect(clippy::panic, reason = "the constants are evaluated by the compiler")]
     const fn constant(number: i32) -> Self {
         match Self::new(number) {
             Some(errno) => errno,
-            None => Self(NonZero::<u16>::MIN),
+            None => panic!("no error has this number"),
         }
     }
 
@@ -186,8 +187,7 @@ impl Errno {
         self.0.get()
     }
 
-    /// Its name and what it means, such as `ENOENT (no such file or directory)`; `None` for a number that has no
-    /// business here.
+    /// Its name and what it means, such as `ENOENT (no such file or directory)`; `None` for one that is not listed here.
     #[must_use]
     pub fn description(self) -> Option<&'static str> {
         let known = KNOWN.iter().find(|(errno, _)| *errno == self);
