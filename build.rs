@@ -32,13 +32,13 @@ fn link_arguments() -> Vec<String> {
         // One file at a fixed address, which needs no interpreter and no relocator.
         "-static",
         "-no-pie",
-        // Nothing is written to before it is protected.
+        // Nothing is relocated, so that nothing has to be protected from writing afterwards.
         "-znorelro",
         // The kernel reads the program headers only.
         "-znosectionheader",
-        // No identifier that is not reproducible or used.
+        // Nobody uses an identifier.
         "--build-id=none",
-        // Nobody unwinds.
+        // Nothing unwinds.
         "--no-eh-frame-hdr",
     ];
     // The core library's debug build has writable data, which no release build may have.
@@ -51,7 +51,7 @@ fn link_arguments() -> Vec<String> {
     // No C start-up code and no C library: `_start` is ours, and so is all it calls. A linker alone adds neither.
     let for_compiler = ["-nostartfiles", "-nodefaultlibs"].map(str::to_owned);
     let passed_on = for_linker.into_iter().map(|argument| match argument {
-        // These a compiler has to know of as well.
+        // The compiler has to know of these as well.
         "-static" | "-no-pie" => argument.to_owned(),
         argument => format!("-Wl,{argument}"),
     });
@@ -68,7 +68,7 @@ fn is_linker_called_by_rustc() -> bool {
 /// The commit that is checked out, where this is the top of a checkout.
 fn commit_of_checkout() -> Option<String> {
     let head = git(&["rev-parse", "HEAD"])?;
-    // What changes with a commit and with a checkout.
+    // These change with a commit and with a checkout.
     for file in ["HEAD", "logs/HEAD"] {
         let path = git(&["rev-parse", "--git-path", file]).unwrap_or_default();
         watch(path.trim());
@@ -104,7 +104,7 @@ fn abbreviate(word: &str) -> Option<String> {
         .flatten()
 }
 
-/// Has cargo run this program again when a file changes. One that is missing would change all the time.
+/// Makes cargo run this program again when a file changes. A missing one would count as changed every time.
 fn watch(file: &str) {
     if Path::new(file).exists() {
         println!("cargo::rerun-if-changed={file}");

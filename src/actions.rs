@@ -87,8 +87,8 @@ impl<'a> Actions<'a> {
         self.latest
     }
 
-    /// Whether nobody is left beside PID 1, or below a wrapper. It was heard before that there are no children, and is
-    /// asked once more here: one failing call is not believed.
+    /// Whether nobody is left beside PID 1, or below a wrapper. wait4(2) has said that there are no children, and one
+    /// failing call is not believed: a second one has to agree.
     pub fn is_alone(&mut self) -> bool {
         match self.role {
             Role::Pid1 => {
@@ -403,7 +403,7 @@ impl Steps for Actions<'_> {
     }
 
     fn main_child_ended(&mut self, pid: Pid, status: WaitStatus) -> bool {
-        // Without these nobody else is signalled any more.
+        // Without these options nobody else is signalled any more.
         if self.options.wait_all || self.options.grace_period.is_some() {
             self.survivors.main_child_reaped();
         }

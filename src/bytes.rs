@@ -1,5 +1,5 @@
-//! Bytes without a heap: a buffer of fixed size with decimals, and the few ways there are to take bytes apart.
-//! It stands in for `core::fmt`, whose machinery alone is larger than this program.
+//! Bytes without a heap: a buffer of fixed size that numbers can be appended to, and the few ways in which bytes are
+//! taken apart. It stands in for `core::fmt`.
 
 /// Bytes under construction, in memory of fixed size. What does not fit is left out, and remembered.
 #[derive(Debug)]
@@ -110,7 +110,7 @@ impl<'a> Buffer<'a> {
     }
 }
 
-/// What stands before the first `separator` and what stands behind it; `None` where there is none.
+/// What stands before the first `separator` and what stands after it; `None` where there is none.
 #[must_use]
 pub fn split_once(bytes: &[u8], separator: u8) -> Option<(&[u8], &[u8])> {
     let place = bytes.iter().position(|byte| *byte == separator)?;
@@ -148,7 +148,7 @@ impl<'a> Iterator for Split<'a> {
     }
 }
 
-/// What stands behind the last slash of a path, or all of it.
+/// What stands after the last slash of a path, or all of it.
 #[must_use]
 pub fn last_part(path: &[u8]) -> &[u8] {
     let mut last = path;

@@ -16,7 +16,7 @@ use pidling::sys::{arguments, process};
 #[unsafe(no_mangle)]
 #[unsafe(naked)]
 unsafe extern "C" fn _start() -> ! {
-    // The kernel has aligned the stack for a call, and nobody walks up from here.
+    // The kernel has aligned the stack for a call, and nothing returns or unwinds past here.
     #[cfg(target_arch = "x86_64")]
     naked_asm!("mov rdi, rsp", "call {start}", start = sym start);
     #[cfg(target_arch = "aarch64")]

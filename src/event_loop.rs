@@ -17,7 +17,7 @@ enum Wake {
     Signal(Received),
     /// SIGCHLD, and the process that it names.
     Child(Option<Pid>),
-    /// The time that the supervisor has asked for has come; this is now.
+    /// The time that the supervisor asked for has come. Holds the current time.
     Deadline(Instant),
     /// Nothing.
     Nothing,
@@ -147,14 +147,14 @@ impl<'a> EventLoop<'a> {
         }
     }
 
-    /// The wait ended without a signal: the time is over, somebody has stopped and resumed the init (EINTR), or
-    /// a call failed that never does.
+    /// The wait ended without a signal: the time is up, the init was stopped and resumed (EINTR), or the call failed
+    /// with an error that no kernel gives.
     fn no_signal(&mut self, wait: &Wait, error: Errno) -> Wake {
         self.in_a_row = 0;
         self.which_in_a_row = SignalSet::EMPTY;
         match (error, wait) {
             (Errno::EAGAIN, Wait::Sleep(Some(at))) => {
-                // Those who share the namespace may have left meanwhile, and SIGCHLD may have been lost to a failing call.
+                // Those who share the namespace may have left meanwhile, and a failing call may have lost a SIGCHLD.
                 self.unreaped = true;
                 Wake::Deadline(self.supervisor.steps.now_after_waiting_until(*at))
             }
@@ -169,7 +169,7 @@ impl<'a> EventLoop<'a> {
         }
     }
 
-    /// What time it is, if that matters: whatever fails again and again, no deadline is missed.
+    /// The current time, if a timer is set: no deadline is missed, however often a call fails.
     fn clock(&mut self) -> Wake {
         match self.supervisor.next_timer() {
             Some(_) => Wake::Deadline(self.supervisor.steps.now()),
@@ -177,7 +177,7 @@ impl<'a> EventLoop<'a> {
         }
     }
 
-    /// SIGCHLD came. For a child that it names, the kernel need not walk along all of them.
+    /// SIGCHLD came. The child that it names is reaped by its pid, which saves the kernel a walk over all children.
     fn child(&mut self, named: Option<Pid>) {
         self.unreaped = true;
         if let Some(pid) = named
@@ -201,7 +201,7 @@ impl<'a> EventLoop<'a> {
                     self.shares_namespace = false;
                 }
                 Err(Errno::ECHILD) if !self.supervisor.has_main_child() => self.no_children(),
-                // No kernel says this. Ask again later.
+                // No kernel gives this error. Ask again later.
                 Err(_) => {
                     clock::sleep(PAUSE_AFTER_ERROR);
                     return;
@@ -210,7 +210,8 @@ impl<'a> EventLoop<'a> {
         }
     }
 
-    /// There are no children: a pause goes on, and the wait for the rest is over, unless strangers are left.
+    /// There are no children: a pause goes on, and the wait for the rest is over, unless processes that entered the
+    /// namespace are left.
     fn no_children(&mut self) {
         self.unreaped = false;
         if self.supervisor.waits_for_rest() {

@@ -1,4 +1,4 @@
-//! What stands behind the errno of a failed start, where the file itself tells it (contract 2.7). Pure: facts in,
+//! The reason for the errno of a failed start, where the file itself tells it (contract 2.7). Pure: facts in,
 //! reasons out; others gather them. Only what the kernel refused is judged, because `binfmt_misc` decides what can
 //! run.
 
@@ -20,7 +20,7 @@ pub enum Reason<'a> {
     OneWord,
     /// The command looks like an option, and no such file exists.
     LooksLikeOption,
-    /// The script's interpreter is missing; its bytes stand as they are behind `#!`, a carriage return included.
+    /// The script's interpreter is missing: the bytes after `#!`, a carriage return included.
     MissingInterpreter(&'a [u8]),
     /// The program's loader (`PT_INTERP`, elf(5)) is missing.
     MissingLoader(&'a [u8]),
@@ -163,7 +163,7 @@ pub enum Program<'a> {
     Empty,
     /// A script with its interpreter.
     Script {
-        /// The interpreter as it stands behind `#!`.
+        /// The interpreter as it stands after `#!`.
         interpreter: &'a [u8],
     },
     /// An ELF file.

@@ -27,7 +27,7 @@ pub fn run(arguments: StringList<'_>, environment: StringList<'_>) -> u8 {
     // The first system call of all: a signal that comes from here on waits (contract 1.1).
     let mask = signal::set_signal_mask(SignalSet::ALL);
 
-    // An init that cannot ask who it is never takes itself for PID 1, whose SIGKILL reaches everybody.
+    // Where getpid(2) fails twice, the init takes itself for a wrapper: as PID 1 it would send SIGKILL to everybody.
     let own = process::getpid().or_else(|_| process::getpid());
     let role = if own == Ok(Pid::INIT) {
         Role::Pid1
@@ -110,7 +110,7 @@ pub fn run(arguments: StringList<'_>, environment: StringList<'_>) -> u8 {
     EventLoop::new(Supervisor::new(&options, role, pid, actions), missed).run()
 }
 
-/// Says what is wrong with a word.
+/// Says what is wrong with a word (contract 10.5). Returns the exit status.
 fn report_usage_error(error: &UsageError<'_>, line: &mut [u8; LINE]) -> u8 {
     let mut log = Log::new(StandardError::default(), Level::Error, error.format, line);
     log.say(&Event::UsageError {
@@ -120,8 +120,8 @@ fn report_usage_error(error: &UsageError<'_>, line: &mut [u8; LINE]) -> u8 {
     CANNOT_START
 }
 
-/// Asks for a signal when the parent dies. Returns the signal if the parent died before that, which shows
-/// by another parent (contract 1.6).
+/// Asks for a signal when the parent dies. Returns the signal if the parent died before that, so that the init has
+/// another one now (contract 1.6).
 fn ask_for_parent_death_signal(log: &mut StandardErrorLog<'_>, signal: Signal) -> Option<Signal> {
     let parent = process::getppid();
     log.ignored("prctl", process::set_parent_death_signal(signal));
@@ -143,13 +143,13 @@ fn forget_origin() {
     }
 }
 
-/// The first descriptor behind the standard streams.
+/// The first descriptor after the standard streams.
 const FIRST_INHERITED: u32 = 3;
 
 /// Without `close_range(2)`, this many descriptors are tried: the usual limit of open files, getrlimit(2).
 const MOST_INHERITED: u32 = 1024;
 
-/// Prints something of our own to standard output (contract 8.1).
+/// Prints something of our own to standard output (contract 8.1). Returns the exit status.
 // Out of line: 136 bytes less, because the frame is smaller than that of the whole life.
 #[inline(never)]
 fn print(topic: Topic, options: &Options, log: &mut StandardErrorLog<'_>) -> u8 {

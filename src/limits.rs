@@ -15,7 +15,7 @@ pub const REAPED_AT_END: u16 = 1000;
 /// wants the first few names; each costs some 10 µs while a deadline waits.
 pub const LISTED: usize = 32;
 
-/// How often SIGKILL is repeated for whoever was born meanwhile or seen late (contract 6.3).
+/// How long after the last SIGKILL it is repeated, for whoever was born meanwhile or seen late (contract 6.3).
 pub const KILL_AGAIN: Milliseconds = Milliseconds(100);
 
 /// How long after the first SIGKILL the init waits for what cannot be killed, such as a process in an
@@ -44,8 +44,8 @@ pub const ESCALATIONS: usize = 8;
 /// The longest time that an option may ask for: 24 hours (contract 6.7).
 pub const LONGEST_TIME: Milliseconds = Milliseconds(86_400_000);
 
-/// How often PID 1 asks whether it is alone, while it waits for processes that entered its namespace by
-/// setns(2): they are no children of it, so their death sends no SIGCHLD.
+/// How long PID 1 sleeps before it asks again whether it is alone, while it waits for processes that entered its
+/// namespace by setns(2): they are no children of it, so their death sends no SIGCHLD.
 pub const ASK_WHO_IS_LEFT: Milliseconds = Milliseconds(100);
 
 /// How long to pause after an error that no kernel gives, so that it cannot take the whole processor.

@@ -74,8 +74,8 @@ impl<'a> ProcessStat<'a> {
             ignored: SignalSet::EMPTY,
             caught: SignalSet::EMPTY,
         };
-        // By the numbers that the manual page gives them; 1 and 2 are the pid and the name. The field behind the last
-        // one shows that this one is whole.
+        // By the numbers of the manual page; 1 and 2 are the pid and the name. The field after the last one that counts
+        // shows that this one is whole.
         let texts = split(after_name, b' ').skip(1);
         for (field, text) in (3..).zip(texts) {
             match (field, text) {

@@ -50,7 +50,7 @@ fn uninterrupted<T>(mut call: impl FnMut() -> Result<T>) -> Result<T> {
     }
 }
 
-/// The path in a buffer with a null byte behind it, as the kernel takes it.
+/// The path in a buffer with a null byte after it, as the kernel takes it.
 fn terminated(mut path: Buffer<'_>) -> Result<ZStr<'_>> {
     path.push(0);
     ZStr::from_bytes_until_nul(path.into_bytes()).ok_or(Errno::ENAMETOOLONG)
@@ -101,7 +101,7 @@ pub fn stat_of_child(child: Pid, memory: &mut [u8; STAT]) -> Result<ProcessStat<
     path.push_decimal(child.number().unsigned_abs());
     path.push_bytes(b"/stat");
     let stat = read_stat(open(terminated(path)?, Open::Read)?, memory)?;
-    // In a procfs of another namespace, the same number is a stranger's, whose parent is another.
+    // In a procfs of another namespace the same number is another process's, which has another parent.
     if stat.pid == child && stat.parent == Some(process::getpid()?) {
         Ok(stat)
     } else {
@@ -429,7 +429,7 @@ fn unsearchable_directory(path: &[u8]) -> Option<&[u8]> {
         })
 }
 
-/// Asks something about a path, with a null byte behind it. The answer is no where it is too long for any path.
+/// Asks something about a path, with a null byte after it. Returns no where it is too long for any path.
 fn with_terminator(path: &[u8], ask: impl FnOnce(ZStr<'_>) -> bool) -> bool {
     let mut memory = [0; limits::PATH];
     let mut buffer = Buffer::new(&mut memory);
@@ -517,7 +517,7 @@ mod tests {
         assert_eq!((walk, visits), (Ok(Walk::Stopped), 1));
     }
 
-    /// The same number in a procfs of another namespace is a stranger.
+    /// The same number in a procfs of another namespace is another process.
     #[test]
     fn only_a_child_is_taken_for_one() {
         assert_eq!(stat_of_child(Pid::INIT, &mut [0; STAT]), Err(Errno::ESRCH));
@@ -647,7 +647,7 @@ mod tests {
         }
     }
 
-    /// What execve(2) says of a file, and what is found behind it.
+    /// What execve(2) says of a file, and the reason that is found.
     #[track_caller]
     fn check(path: &Path, errno: i32, expected: Reason<'_>) {
         let error = Command::new(path).spawn().unwrap_err();

@@ -1,7 +1,7 @@
 //! Starting the main child: fork(2), and the child's side up to execve(2) (contract 2).
 //!
 //! The child fails silently: it leaves the reason on a page that it shares with the init, and ends. Only the parent
-//! speaks, and finds out what is behind the errno.
+//! speaks, and finds the reason for the errno.
 
 use crate::bytes::{Buffer, last_part, parse_decimal_u32};
 use crate::cli::Isolation;
@@ -58,7 +58,7 @@ impl StartFailure {
 #[derive(Debug)]
 pub struct StartReport(Option<SharedPage>);
 
-/// The words of the page. Each but the errno is counted from 1, so that 0 is nothing.
+/// The words of the page. Each but the errno is an index counted from 1, so that 0 is none.
 #[derive(Clone, Copy, Debug)]
 enum Word {
     /// What failed: an entry of [`STEPS`], or execve(2), which comes after them.
@@ -405,7 +405,7 @@ const PIDFD_VARIABLE: &[u8] = b"LISTEN_PIDFDID=";
 /// How long the longest of them is, with its number and the null byte.
 const VARIABLE: usize = 32;
 
-/// In the child: has the variables that name the init name the child instead (contract 2.4).
+/// In the child: makes the variables that name the init name the child instead (contract 2.4).
 fn name_child<'a>(
     own: Pid,
     environment: &mut StringList<'a>,

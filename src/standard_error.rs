@@ -28,7 +28,7 @@ enum Way {
     Other,
 }
 
-/// Standard error, and what the last writes to it have left behind.
+/// Standard error, and what is to be known of the last writes to it.
 #[derive(Debug, Default)]
 pub struct StandardError {
     /// How to write; `None` before the first line.

@@ -126,7 +126,7 @@ fn is_from_terminal(received: &Received) -> bool {
     received.code == Code::Kernel && received.signal.is_sent_by_terminals()
 }
 
-/// What the supervisor has done. [`crate::actions`] carries it out, a test writes it down.
+/// What the supervisor can do. [`crate::actions`] carries it out, a test records it.
 pub trait Steps {
     /// Reads the monotonic clock.
     fn now(&mut self) -> Instant;
@@ -170,7 +170,7 @@ pub trait Steps {
     fn kill_again(&mut self, main_child: Option<Pid>);
     /// Says that some processes outlived SIGKILL since then.
     fn give_up(&mut self, since: Instant);
-    /// Ends the init. Nothing is to be done afterwards.
+    /// Ends the init. No step follows.
     fn end(&mut self, ending: &Ending);
 }
 
@@ -185,7 +185,7 @@ enum Phase {
     WaitingForRest(Ended),
 }
 
-/// What is kept of the main child, or of a pause.
+/// How the main child or the pause has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Ended {
     status: u8,
@@ -196,7 +196,7 @@ struct Ended {
 }
 
 impl Ended {
-    /// No main child has told its status: a pause, or one that cannot be killed.
+    /// There is no wait status: after a pause, or where the main child cannot be killed.
     const fn without_main_child(status: u8, at: Instant) -> Self {
         Self {
             status,
@@ -220,7 +220,8 @@ struct Held {
 }
 
 impl Held {
-    /// All that is held, the first stop signal first. The others keep their signal and what they are to the terminal.
+    /// All that is held, the first stop signal first. Of each other one only its number was kept, and whether the
+    /// terminal sent it.
     fn all(self) -> impl Iterator<Item = Received> {
         let others = (1..=Signal::LAST).filter_map(Signal::new);
         let others = others.filter(move |signal| self.others.contains(*signal));
@@ -256,7 +257,7 @@ struct Deadline {
     since: Since,
 }
 
-/// SIGKILL goes out, again and again.
+/// SIGKILL was sent, and is repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Killing {
     since: Instant,
@@ -275,7 +276,7 @@ pub struct Supervisor<'a, S> {
     /// Once set it never moves.
     deadline: Option<Deadline>,
     killing: Option<Killing>,
-    /// The signals that the init has sent to the main child on somebody's account, other than keys at the terminal.
+    /// The signals that the init has sent to the main child, but for those of keys at the terminal.
     sent_for_others: SignalSet,
     /// The signals of keys at the terminal that it has forwarded.
     sent_for_terminal: SignalSet,
@@ -425,7 +426,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
         }
     }
 
-    /// The stop signals that are held back, which then are no longer.
+    /// Takes out the stop signals that are held back.
     fn take_held(&mut self) -> impl Iterator<Item = Received> + use<S> {
         let shutdown = self.shutdown.as_mut();
         let held = shutdown.and_then(|shutdown| shutdown.held.take());
@@ -697,7 +698,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
             Phase::Running { main_child } => {
                 self.steps.kill_main_child(main_child, last);
             }
-            // Its stop signal is still held back, where the clock has leapt over the end of the delay.
+            // The stop signal is still held back where the init did not run between the end of the delay and now.
             Phase::Paused => {
                 self.phase = Phase::WaitingForRest(Ended::without_main_child(0, now));
             }
@@ -735,6 +736,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
         }
     }
 
+    /// Ends the init, after the main child or the pause has ended like this.
     fn end(&mut self, ended: Ended) {
         self.steps.end(&Ending {
             status: ended.status,

@@ -1,5 +1,5 @@
 //! The rest (contract 6.5): who is left beside the init and the main child. Looks at them, signals them, and keeps
-//! what the report of survivors needs. Read only where a shutdown needs it.
+//! what the report of survivors needs.
 
 use crate::limits::LISTED;
 use crate::log::event::Named;
@@ -164,7 +164,7 @@ impl Survivors {
         self.somebody_reaped();
     }
 
-    /// Somebody was reaped. Once that was the group's last member, its number may be somebody else's.
+    /// Somebody was reaped. If that was the group's last member, another group may get its number.
     pub fn somebody_reaped(&mut self) {
         // PID 1 signals everyone, and no group.
         if self.is_reaped && self.role == Role::Wrapper {
@@ -450,12 +450,13 @@ fn complete(walk: Walk) -> sys::Result<()> {
     }
 }
 
-/// Whether a process is a member of a group. Nobody is one of none, not even a visitor from another namespace, whose
-/// group cannot be seen.
+/// Whether a process is a member of a group. Without a group nobody is, not even a process whose own group is in
+/// another namespace and has no number here.
 fn is_member(stat: &ProcessStat<'_>, group: Option<Pid>) -> bool {
     group.is_some() && stat.group == group
 }
 
+/// What is kept of a process that was looked at.
 fn seen(stat: &ProcessStat<'_>, response: Response) -> Seen {
     Seen {
         pid: stat.pid,
@@ -482,6 +483,10 @@ const MOST_PROCESSES: usize = 1 << 22;
 const FEWEST_PROCESSES: usize = 1 << 8;
 
 impl Family {
+    /// A table without a process, with as much room as there is memory for.
+    ///
+    /// # Errors
+    /// Those of mmap(2).
     fn new() -> sys::Result<Self> {
         let mut capacity = MOST_PROCESSES;
         loop {
@@ -516,6 +521,7 @@ impl Family {
         self.count >= self.capacity
     }
 
+    /// Adds a process, with its parent where that has a number here. Without room nothing happens.
     fn add(&mut self, pid: Pid, parent: Option<Pid>) {
         if self.is_full() {
             return;
@@ -529,8 +535,8 @@ impl Family {
         }
     }
 
-    /// Marks the children of marked parents until nothing is added. Children mostly come behind their parents, so that
-    /// few rounds do.
+    /// Marks the children of the init and of marked parents until nothing is added. Children mostly come after their
+    /// parents, so that few rounds do.
     fn mark_descendants(&mut self, own: Pid) {
         let own = own.number().unsigned_abs();
         let Some((pids, parents, marks)) = self.tables() else {
@@ -556,6 +562,7 @@ impl Family {
         }
     }
 
+    /// Whether a process is a marked one.
     fn is_descendant(&mut self, pid: Pid) -> bool {
         let number = pid.number().unsigned_abs();
         self.tables().is_some_and(|(pids, _, marks)| {

@@ -47,7 +47,7 @@ enum Variable {
     PidlingOptions,
 }
 
-/// The variables, each with the equals sign behind its name.
+/// The variables, each with the equals sign after its name.
 const VARIABLES: [(&str, Variable); 5] = [
     ("TINI_KILL_PROCESS_GROUP=", Variable::TiniKillProcessGroup),
     ("TINI_VERBOSITY=", Variable::TiniVerbosity),
@@ -226,6 +226,7 @@ impl<'a> Parser<'a> {
         (attached.is_none() && value.starts_with(b"-")).then_some(value)
     }
 
+    /// Sets what an option without a value stands for.
     fn set_flag(&mut self, flag: Flag) {
         let options = &mut self.options;
         match flag {
@@ -306,6 +307,7 @@ impl<'a> Parser<'a> {
         }
     }
 
+    /// Notes an option that does not exist, and the nearest one.
     fn fail_unknown(&mut self, word: &'a [u8], nearest: Option<&'static Spec>) {
         let nearest = nearest.map(|spec| spec.name);
         self.fail(Problem::UnknownOption { word, nearest });
@@ -391,6 +393,7 @@ const AFTER_DELAY: &str = "a time above 0 and above --stop-delay";
 /// What the time of a step has to be.
 const IN_BETWEEN: &str = "a time above 0, above --stop-delay and below --grace-period";
 
+/// What a delay that was not asked for is compared as.
 const NO_TIME: Milliseconds = Milliseconds(0);
 
 /// White space as isspace(3) has it.
@@ -398,7 +401,7 @@ const fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t'..=b'\r')
 }
 
-/// One level more.
+/// The next level that shows more.
 const fn one_more(level: Level) -> Level {
     match level {
         Level::Error => Level::Warning,
@@ -434,6 +437,7 @@ fn verbosity(value: &[u8]) -> Level {
     }
 }
 
+/// Reads a length of time (contract 6.7).
 fn time(value: &[u8]) -> Option<Milliseconds> {
     Milliseconds::parse(value, LONGEST_TIME)
 }
@@ -470,7 +474,7 @@ mod tests {
 
     type Parsed<'a> = Result<(Options, Request), UsageError<'a>>;
 
-    /// Parses the words behind the program's name, and variables, as process 1.
+    /// Parses the words after the program's name, and variables, as process 1.
     fn parse_all<'a>(variables: &'a [&str], words: &'a [&str]) -> Parsed<'a> {
         let arguments = ["pidling"].iter().chain(words);
         let bytes = |word: &&'a str| word.as_bytes();
@@ -1193,7 +1197,7 @@ mod tests {
     }
 
     proptest! {
-        /// What is accepted means the same with `--` before the command and with other words behind it, and what
+        /// What is accepted means the same with `--` before the command and with other words after it, and what
         /// stands before the command means the same in `PIDLING_OPTIONS`.
         #[test]
         fn what_is_accepted_is_understood_in_one_way(

@@ -263,12 +263,12 @@ pub fn nearest_to_name(name: &[u8]) -> Option<&'static Spec> {
 /// How many letters of a name or of a word are compared.
 const COMPARED: usize = 32;
 
-/// By how many insertions, deletions and substitutions two words differ: first where the end of the longer one is left
-/// out of account, then as a whole. `None` if more than about every third letter of the shorter one differs: two
-/// letters that changed places in a short name are two.
+/// By how many insertions, deletions and substitutions two words differ: first without the end of the longer one, then
+/// as a whole. `None` if more than about every third letter of the shorter one differs; two letters that changed
+/// places count twice.
 fn difference(word: &[u8], name: &[u8]) -> Option<(usize, usize)> {
     let word = word.get(..COMPARED).unwrap_or(word);
-    // The distances of what was seen of the word from each beginning of the name but the empty one.
+    // The distances between what was seen of the word and each beginning of the name but the empty one.
     let mut row: [usize; COMPARED] = core::array::from_fn(|index| index.wrapping_add(1));
     let mut closest = usize::MAX;
     let mut whole = usize::MAX;

@@ -99,7 +99,7 @@ fn parse_headers<'a>(fields: &Fields<'a>, layout: &Layout, size: u64) -> Option<
     }
     let first = fields.address(layout.program_headers_offset)?;
     let step = u64::from(layout.program_header_size);
-    if ends_behind(size, first, u64::from(count).checked_mul(step)?) {
+    if ends_past(size, first, u64::from(count).checked_mul(step)?) {
         return Some(Elf::Truncated);
     }
 
@@ -111,14 +111,14 @@ fn parse_headers<'a>(fields: &Fields<'a>, layout: &Layout, size: u64) -> Option<
             Some(_) => continue,
             None => break,
         }
-        // A header whose end was not read says nothing, as one that stands behind what was read.
+        // A header whose end was not read says nothing.
         let (Some(offset), Some(length)) = (
             fields.address(header.checked_add(layout.segment_offset)?),
             fields.address(header.checked_add(layout.segment_size)?),
         ) else {
             break;
         };
-        if ends_behind(size, offset, length) {
+        if ends_past(size, offset, length) {
             return Some(Elf::Truncated);
         }
         loader = fields
@@ -134,8 +134,8 @@ fn parse_headers<'a>(fields: &Fields<'a>, layout: &Layout, size: u64) -> Option<
     })
 }
 
-/// Whether a range of a file of `size` bytes ends behind its end.
-fn ends_behind(size: u64, offset: u64, length: u64) -> bool {
+/// Whether a range ends past the end of a file of `size` bytes.
+fn ends_past(size: u64, offset: u64, length: u64) -> bool {
     offset.checked_add(length).is_none_or(|end| end > size)
 }
 

@@ -423,7 +423,7 @@ impl Line<'_> {
         ])
     }
 
-    /// The file behind the command, where that is not the command itself.
+    /// The file that the command is, where that was found along PATH.
     fn found_as(&mut self, path: Option<&[u8]>) -> &mut Self {
         match path {
             Some(path) => self.write(", found as '{path}'", &[Outside(path)]),
@@ -520,12 +520,12 @@ impl Line<'_> {
     }
 }
 
-/// The word behind a number of processes.
+/// The noun after a number of processes.
 const fn plural(processes: u32) -> Value<'static> {
     Words(one_or_many(processes, "process", "processes"))
 }
 
-/// The words behind a number.
+/// The words after a number.
 const fn one_or_many(number: u32, one: &'static str, many: &'static str) -> &'static str {
     if number == 1 { one } else { many }
 }

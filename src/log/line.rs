@@ -83,12 +83,12 @@ impl<'a> Line<'a> {
     pub fn write(&mut self, words: &'static str, values: &[Value<'_>]) -> &mut Self {
         let mut rest = words.as_bytes();
         for value in values {
-            if let Some((before, behind)) = split_once(rest, b'{')
-                && let Some((key, behind)) = split_once(behind, b'}')
+            if let Some((before, after)) = split_once(rest, b'{')
+                && let Some((key, after)) = split_once(after, b'}')
             {
                 self.words(before);
                 self.field(key, value);
-                rest = behind;
+                rest = after;
             }
         }
         self.words(rest);
@@ -162,7 +162,7 @@ impl<'a> Line<'a> {
         self.quote();
     }
 
-    /// Takes what was appended behind `begin` from the room for what comes from outside.
+    /// Takes what was appended since `begin` off the room for what comes from outside.
     const fn spend(&mut self, begin: usize) {
         let length = self.buffer.length().saturating_sub(begin);
         self.room = self.room.saturating_sub(length);
@@ -247,7 +247,7 @@ pub enum Value<'a> {
     Words(&'static str),
     /// A word from outside the program, in any bytes. Printable ASCII is written as it is, but for a backslash and, in
     /// JSON, a double quote, which get a backslash; every other byte as `\xNN`, in JSON `\u00NN`. It may take half of
-    /// the room that is left in the line, so that a word behind it gets its share.
+    /// the room that is left in the line, so that a word after it gets its share.
     Outside(&'a [u8]),
     /// In text `nginx (9)`, in JSON an object with the number as `pid` and the name as `name`.
     Process(Named<'a>),

@@ -190,7 +190,7 @@ fn is_equal_in_any_case(one: &[u8], other: &[u8]) -> bool {
     one.len() == other.len() && pairs.all(|(one, other)| one.eq_ignore_ascii_case(other))
 }
 
-/// The number behind `sign`; 0 where there is neither.
+/// The number after `sign`; 0 where there is neither.
 fn offset(text: &[u8], sign: u8) -> Option<u8> {
     match text {
         [] => Some(0),

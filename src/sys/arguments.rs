@@ -71,7 +71,7 @@ impl<'a> ZStr<'a> {
 #[derive(Debug)]
 pub struct StringList<'a> {
     slots: NonNull<Option<ZStr<'a>>>,
-    /// How many strings there are; the null pointer comes behind them.
+    /// How many strings there are; the null pointer comes after them.
     length: usize,
 }
 
@@ -84,7 +84,7 @@ impl<'a> StringList<'a> {
         Some(Self { slots, length })
     }
 
-    /// The string with this index, from 0; `None` behind the last.
+    /// The string with this index, from 0; `None` past the last.
     #[must_use]
     pub fn get(&self, index: usize) -> Option<ZStr<'a>> {
         self.slots().get(index).copied().flatten()
@@ -95,7 +95,7 @@ impl<'a> StringList<'a> {
         self.slots().iter().copied().flatten()
     }
 
-    /// Puts another string in the place of the one with this index; behind the last nothing happens.
+    /// Puts another string in the place of the one with this index; past the last nothing happens.
     pub fn set(&mut self, index: usize, string: ZStr<'a>) {
         if let Some((_, strings)) = self.slots_mut().split_last_mut()
             && let Some(slot) = strings.get_mut(index)
@@ -104,20 +104,20 @@ impl<'a> StringList<'a> {
         }
     }
 
-    /// Takes the string with this index out; those behind it move up. Behind the last nothing happens.
+    /// Takes the string with this index out; those after it move up. Past the last nothing happens.
     pub fn remove(&mut self, index: usize) {
         let tail = self.slots_mut().get_mut(index..).unwrap_or_default();
-        // Each gets what the one behind it had.
-        let mut behind = None;
+        // Each gets what the one after it had.
+        let mut next = None;
         for slot in tail.iter_mut().rev() {
-            mem::swap(slot, &mut behind);
+            mem::swap(slot, &mut next);
         }
-        if behind.is_some() {
+        if next.is_some() {
             self.length = self.length.saturating_sub(1);
         }
     }
 
-    /// The strings from this index on, for execve(2); none behind the last.
+    /// The strings from this index on, for execve(2); none past the last.
     #[must_use]
     pub fn from(&self, index: usize) -> Strings<'_> {
         let index = index.min(self.length);
@@ -127,14 +127,14 @@ impl<'a> StringList<'a> {
     /// All slots, the null pointer included.
     fn slots(&self) -> &[Option<ZStr<'a>>] {
         let count = self.length.saturating_add(1);
-        // SAFETY: this list owns `length` strings and the null pointer behind them.
+        // SAFETY: this list owns `length` strings and the null pointer after them.
         unsafe { slice::from_raw_parts(self.slots.as_ptr(), count) }
     }
 
     /// All slots, the null pointer included, to be changed.
     fn slots_mut(&mut self) -> &mut [Option<ZStr<'a>>] {
         let count = self.length.saturating_add(1);
-        // SAFETY: this list owns `length` strings and the null pointer behind them.
+        // SAFETY: this list owns `length` strings and the null pointer after them.
         unsafe { slice::from_raw_parts_mut(self.slots.as_ptr(), count) }
     }
 }
@@ -174,7 +174,7 @@ pub unsafe fn from_stack<'a>(stack: NonNull<usize>) -> (StringList<'a>, StringLi
         variables = variables.wrapping_add(1);
     }
     let list = |start, length| StringList {
-        // Behind the stack's first word nothing is at address 0.
+        // Nothing after the stack's first word is at address 0.
         slots: NonNull::new(start).unwrap_or(stack.cast()),
         length,
     };
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn those_behind_a_removed_string_move_up() {
+    fn those_after_a_removed_string_move_up() {
         for (index, left) in [
             (0, "b c"),
             (1, "a c"),

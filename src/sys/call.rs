@@ -38,7 +38,7 @@ pub(super) use {
 use super::Result;
 use crate::posix::errno::Errno;
 
-/// A system call that takes `N` numbers and touches no memory of this process. Registers behind the `N` are zero,
+/// A system call that takes `N` numbers and touches no memory of this process. The registers after the `N` are zero,
 /// which is the null pointer too.
 #[derive(Clone, Copy)]
 pub(super) struct NumbersOnly<const N: usize>(Sysno);
@@ -84,7 +84,7 @@ pub(super) fn result(returned: usize) -> Result<usize> {
 }
 
 /// The result of a call whose number says nothing: the last 4095 numbers are errors, `include/linux/err.h`. An error
-/// alone fits a register, while a number or an error is handed on in memory, which takes 20 bytes more of each caller.
+/// alone fits a register, while a number or an error is returned in memory, which costs each caller 20 bytes more.
 #[inline(never)]
 pub(super) fn success(returned: usize) -> Result<()> {
     match i32::try_from(returned.wrapping_neg()).map(Errno::new) {

@@ -33,12 +33,12 @@ impl Descriptor {
     }
 }
 
-/// An open file that is closed when this value ends: close(2).
+/// An open file that is closed when this value is dropped: close(2).
 #[derive(Debug, PartialEq, Eq)]
 pub struct OwnedDescriptor(Descriptor);
 
 impl OwnedDescriptor {
-    /// Its number, good for as long as this value is.
+    /// Its number, good for as long as this value lives.
     #[must_use]
     pub const fn get(&self) -> Descriptor {
         self.0

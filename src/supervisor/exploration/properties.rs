@@ -137,7 +137,7 @@ fn with_a_stop_delay_a_stop_signal_and_its_copies_are_held_back() {
     );
 }
 
-/// Contract 6.2: a second stop signal at least 100 ms after the first ends the delay, and is forwarded behind it.
+/// Contract 6.2: a second stop signal at least 100 ms after the first ends the delay, and is forwarded after it.
 #[test]
 fn a_second_stop_signal_ends_the_delay() {
     whenever(
@@ -200,7 +200,7 @@ fn other_signals_pass_during_the_delay() {
     );
 }
 
-/// Contract 10.3: `dumb-init` stops with the job, behind the signal that it forwards.
+/// Contract 10.3: `dumb-init` stops with the job, after the signal that it forwards.
 #[test]
 fn dumb_init_alone_stops_itself() {
     let is_stop = |step| matches!(step, Step::StopItself);
