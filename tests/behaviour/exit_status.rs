@@ -1,6 +1,6 @@
 //! The exit status (contract 7): every status and every cause of death comes through.
 
-use harness::{Init, Limit, Output, emulator_lacks, require_namespaces};
+use harness::{Events, Init, Limit, Output, emulator_lacks, require_namespaces};
 
 /// The signals that a process without handlers survives, signal(7).
 const HARMLESS: [i32; 8] = [
@@ -30,7 +30,7 @@ fn expect_words_about(output: &Output, signal: i32) {
         | libc::SIGXFSZ => &["main_child_crashed"],
         _ => &[],
     };
-    assert_eq!(output.event_names(), expected, "{output}");
+    assert_eq!(Events::of(output).names(), expected, "{output}");
     assert_eq!(output.stderr().lines().count(), expected.len(), "{output}");
 }
 
@@ -128,8 +128,8 @@ fn a_sigkill_from_outside_is_explained_in_one_line() {
         output.expect_status(137);
         let stdout = output.stdout();
         let pid: i32 = stdout.trim().parse().unwrap();
-        let events = output.events();
-        assert_eq!(events.len(), usize::from(is_shown), "{output}");
+        let events = Events::of(&output);
+        assert_eq!(events.iter().count(), usize::from(is_shown), "{output}");
         assert!(
             events
                 .iter()

@@ -2,8 +2,8 @@
 //! 10.1, 10.2, 10.5).
 
 use harness::{
-    Init, LIMIT, Limit, emulator_lacks, eventually, probe, processes, program, require_namespaces,
-    require_strace,
+    Events, Init, LIMIT, Limit, emulator_lacks, eventually, probe, processes, program,
+    require_namespaces, require_strace,
 };
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -365,8 +365,7 @@ fn level(init: Init) -> usize {
     running.signal(libc::SIGUSR2);
     let output = running.wait();
     output.expect_status(0);
-    let names = output.event_names();
-    match names.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+    match Events::of(&output).names()[..] {
         [] => 1,
         ["started", "signal_forwarded", "main_child_ended", "exit"] => 2,
         [
@@ -496,15 +495,16 @@ fn a_wrapper_does_not_read_pidling_options() {
         let init = || Init::new().json().env("PIDLING_OPTIONS", words);
         let output = init().args(["-vv", "sh", "-c", "exit 3"]).run();
         output.expect_status(3);
+        let events = Events::of(&output);
         assert_eq!(
-            output.event_names(),
+            events.names(),
             ["options_ignored", "started", "main_child_ended", "exit"],
             "{output}"
         );
-        assert_eq!(output.event("options_ignored")["level"], "debug");
+        assert_eq!(events.only("options_ignored").text("level"), "debug");
         let output = init().args(["-v", "sh", "-c", "exit 3"]).run();
         assert_eq!(
-            output.event_names(),
+            Events::of(&output).names(),
             ["started", "main_child_ended", "exit"],
             "{output}"
         );

@@ -3,8 +3,8 @@
 
 use crate::shutdown::{Stranger, script, wait_for};
 use harness::{
-    Init, LIMIT, Limit, Output, ProcStatus, Requirement, Running, children_of, emulator_lacks,
-    eventually, peer, pidling, probe, require, require_namespaces, require_root,
+    Events, Init, LIMIT, Limit, Output, ProcStatus, Requirement, Running, children_of,
+    emulator_lacks, eventually, peer, pidling, probe, require, require_namespaces, require_root,
 };
 use nix::sys::signal::{Signal, kill};
 use nix::sys::statvfs::{FsFlags, statvfs};
@@ -92,7 +92,7 @@ fn nothing_of_a_job_outlives_the_wrapper() {
 
 /// The main child as the log in JSON names it.
 fn main_child(output: &Output) -> i32 {
-    let pid = output.event("started")["pid"].as_i64();
+    let pid = Events::of(output).only("started")["pid"].as_i64();
     pid.unwrap().try_into().unwrap()
 }
 

@@ -5,8 +5,8 @@
 //! kept by the standard input that the test holds open, never by a sleep.
 
 use harness::{
-    Init, LIMIT, Limit, Output, Running, call_number, children_of, emulator_lacks, eventually,
-    peer, pidling, probe, program, require_namespaces, require_root,
+    Events, Init, LIMIT, Limit, Output, Running, call_number, children_of, emulator_lacks,
+    eventually, peer, pidling, probe, program, require_namespaces, require_root,
 };
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -578,8 +578,9 @@ fn later_stop_signals_are_forwarded_but_do_not_move_the_deadline() {
     let output = running.wait();
     output.expect_status(137);
     assert!(sent > 3, "{output}");
-    assert_eq!(output.event("shutdown_began")["signal"], "SIGTERM");
-    let _ = output.event("killed");
+    let events = Events::of(&output);
+    assert_eq!(events.only("shutdown_began").text("signal"), "SIGTERM");
+    let _ = events.only("killed");
 }
 
 /// How often the main child has said that it got the signal.

@@ -1,6 +1,7 @@
 //! The log in the format `json`, read back.
 
 use std::fmt;
+use std::ops::Index;
 
 use serde_json::Value;
 
@@ -44,6 +45,21 @@ impl Event {
         self.0.get(field)
     }
 
+    /// Its name and its fields on one line, without its level and its times.
+    pub(crate) fn summary(&self) -> String {
+        let fields = self.0.as_object().into_iter().flatten();
+        let mut words = vec![self.name().to_owned()];
+        for (name, value) in fields {
+            if !["time", "level", "event", "elapsed_ms"].contains(&name.as_str()) {
+                let value = value
+                    .as_str()
+                    .map_or_else(|| value.to_string(), str::to_owned);
+                words.push(format!("{name}={value}"));
+            }
+        }
+        words.join(" ")
+    }
+
     /// When it was said, in milliseconds of the day.
     #[track_caller]
     fn milliseconds_of_the_day(&self) -> u64 {
@@ -71,6 +87,15 @@ impl Event {
             earlier.milliseconds_of_the_day(),
         );
         (now + DAY - then) % DAY
+    }
+}
+
+/// A field; null where there is none.
+impl Index<&str> for Event {
+    type Output = Value;
+
+    fn index(&self, field: &str) -> &Value {
+        &self.0[field]
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use std::process::ExitStatus;
 use std::time::{Duration, SystemTime};
 
-use serde_json::Value;
+use crate::{Event, Events};
 
 /// How an init ended and what it said.
 pub struct Output {
@@ -23,48 +23,12 @@ pub struct Output {
     pub elapsed: Duration,
 }
 
-/// The lines of standard error that are JSON objects: the init's log among what others may say there.
-pub(crate) fn events(text: &str) -> Vec<Value> {
-    let objects = text
-        .lines()
-        .filter_map(|line| serde_json::from_str(line).ok());
-    objects.filter(Value::is_object).collect()
-}
-
-/// An event on one line, without its level and its times.
-fn summary(event: &Value) -> String {
-    let fields = event.as_object().into_iter().flatten();
-    let mut words = vec![event["event"].as_str().unwrap_or_default().to_owned()];
-    for (name, value) in fields {
-        if !["time", "level", "event", "elapsed_ms"].contains(&name.as_str()) {
-            let value = value
-                .as_str()
-                .map_or_else(|| value.to_string(), str::to_owned);
-            words.push(format!("{name}={value}"));
-        }
-    }
-    words.join(" ")
-}
-
 impl Output {
-    /// The events of a log in JSON, in order: `--log-format json` and `-v` or `-vv`, as the test asks for.
-    pub fn events(&self) -> Vec<Value> {
-        events(&self.stderr())
-    }
-
-    /// The names of the events of a log in JSON, in order.
-    pub fn event_names(&self) -> Vec<String> {
-        let names = self.events().into_iter();
-        names
-            .map(|event| event["event"].as_str().unwrap_or_default().to_owned())
-            .collect()
-    }
-
     /// Fails unless it exited with this status and these are the events of its log in JSON: the name and the fields in
     /// the order of the alphabet, `signal_forwarded pid=2 signal=SIGTERM`, without what differs from run to run.
     #[track_caller]
     pub fn expect_events(&self, status: i32, expected: &[&str]) {
-        let events: Vec<String> = self.events().iter().map(summary).collect();
+        let events: Vec<String> = Events::of(self).iter().map(Event::summary).collect();
         assert_eq!(
             (self.status.code(), &*events.join("\n")),
             (Some(status), &*expected.join("\n")),
@@ -77,17 +41,8 @@ impl Output {
     /// The time in the only event of this name in a log in JSON, in seconds.
     #[track_caller]
     pub fn seconds(&self, name: &str) -> f64 {
-        let time = self.event(name)["elapsed_ms"].as_f64();
+        let time = Events::of(self).only(name)["elapsed_ms"].as_f64();
         time.unwrap_or_else(|| panic!("no time in {name} of\n{self}")) / 1000.0
-    }
-
-    /// The only event of this name in a log in JSON.
-    #[track_caller]
-    pub fn event(&self, name: &str) -> Value {
-        let mut events = self.events();
-        events.retain(|event| event["event"] == name);
-        assert_eq!(events.len(), 1, "events {name} of\n{self}");
-        events.swap_remove(0)
     }
 
     /// Standard output as text.

@@ -5,12 +5,10 @@ use super::{
     processes,
 };
 use crate::marks;
-use crate::output::events;
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
-use serde_json::Value;
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::{Read, Write};
@@ -295,22 +293,16 @@ impl Running {
         String::from_utf8_lossy(&self.stderr.bytes()).into_owned()
     }
 
-    /// Waits for the next event of this name, which a log in JSON tells on standard error, and returns its fields.
+    /// Waits for the next event of this name on standard error, past all before it, and returns it; the log is in the
+    /// format `json`.
     #[track_caller]
-    pub fn wait_event(&mut self, name: &str) -> Value {
+    pub fn wait_event(&mut self, name: &str) -> Event {
         loop {
-            let line = self.wait_stderr_line("{");
-            if let Ok(event) = serde_json::from_str::<Value>(&line)
-                && event["event"] == name
-            {
+            let event = Event::parse(&self.wait_stderr_line("{\"time\":"));
+            if event.name() == name {
                 return event;
             }
         }
-    }
-
-    /// The events so far, from a log in JSON.
-    pub fn events_so_far(&self) -> Vec<Value> {
-        events(&self.stderr_so_far())
     }
 
     /// Writes a line to standard input.
