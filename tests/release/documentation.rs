@@ -654,6 +654,19 @@ fn every_table_has_whole_rows() {
     }
 }
 
+/// A renderer makes a list of it.
+#[test]
+fn no_line_of_a_paragraph_begins_like_a_list() {
+    for file in documents() {
+        let text = read(&file);
+        for lines in outside_of_blocks(&text).windows(2) {
+            let begins = ["1. ", "+ "].map(|mark| lines[1].trim_start().starts_with(mark));
+            let is_list = begins.contains(&true) && !lines[0].is_empty();
+            assert!(!is_list, "{file}: {}", lines[1]);
+        }
+    }
+}
+
 /// A line of the log without what differs from run to run: what stands in quotes, and numbers.
 fn with_blanks(text: &str) -> String {
     let mut shown = String::new();
