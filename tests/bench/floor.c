@@ -153,6 +153,12 @@ static void nap(long microseconds)
     CALL2(__NR_nanosleep, time, 0);
 }
 
+static _Noreturn void sleep_for_ever(void)
+{
+    for (;;)
+        nap(1000000000);
+}
+
 static long fork(void)
 {
     return CALL5(__NR_clone, SIGNAL_CHLD, 0, 0, 0, 0);
@@ -183,7 +189,7 @@ static void run_before_others(int32_t priority)
           "no real-time priority");
 }
 
-static const uint64_t all_signals = ~(uint64_t)0;
+static const uint64_t all_signals = ~(uint64_t)0, no_signals = 0;
 
 /* ---- what the child and the driver share ---- */
 
@@ -399,9 +405,11 @@ static void gather_crowd(long count)
     if (parent == 0) {
         for (long i = 0; i < count; i++) {
             long pid = check(fork(), "cannot gather a crowd");
-            if (pid == 0)
-                for (;;)
-                    nap(1000000000);
+            if (pid == 0) {
+                /* They can be ended: an init may look for out-of-memory kills after a SIGKILL. */
+                CALL4(__NR_rt_sigprocmask, MASK_SET, &no_signals, 0, MASK_SIZE);
+                sleep_for_ever();
+            }
             memory[i] = (int32_t)pid;
         }
         quit(0);
@@ -411,12 +419,12 @@ static void gather_crowd(long count)
         crowd[i] = memory[i];
 }
 
-/* Kills some of the crowd, spread over it, one at a time and each only when the one before is reaped. */
-static void kill_some(long count, long deaths)
+/* Ends some of the crowd, spread over it, one at a time and each only when the one before is reaped. */
+static void end_some(long count, long deaths)
 {
     for (long i = 0; i < deaths; i++) {
         int32_t pid = crowd[i * count / deaths];
-        CALL2(__NR_kill, pid, SIGNAL_KILL);
+        CALL2(__NR_kill, pid, SIGNAL_TERM);
         while (CALL2(__NR_kill, pid, 0) != ERROR_NO_PROCESS)
             nap(50);
     }
@@ -429,12 +437,6 @@ static long open_pipe(const char *memory, const char *name, long flags)
 {
     char path[256];
     return check(CALL4(__NR_openat, AT_CWD, join(path, sizeof path, memory, name), flags, 0), "cannot open a named pipe");
-}
-
-static _Noreturn void sleep_for_ever(void)
-{
-    for (;;)
-        nap(1000000000);
 }
 
 /* So many processes, this one included, that are children of the init's, or each the child of the one before. */
@@ -510,7 +512,7 @@ static _Noreturn void main_child(uint64_t first_at, char **arguments)
         announce(&shared->done);
     } else if (equal(role, "crowd")) {
         await(&shared->go, 0, 0);
-        kill_some(count, burst);
+        end_some(count, burst);
         announce(&shared->done);
     } else if (equal(role, "storm")) {
         if (check(fork(), "cannot fork") == 0) {
