@@ -20,6 +20,9 @@ use crate::{Requirement, eventually, marks, pidling, program, require};
 /// How long any one command of an engine may take, and any one state may take to come.
 pub const LIMIT: Duration = Duration::from_secs(60);
 
+/// How long a build may take, on a machine with other things to do.
+pub const WORK_LIMIT: Duration = Duration::from_secs(600);
+
 /// A directory that is removed with everything in it.
 #[derive(Debug)]
 pub struct Directory(PathBuf);
@@ -171,9 +174,15 @@ impl Running {
 
     /// Waits for its end.
     #[track_caller]
-    pub fn finish(mut self) -> Ended {
+    pub fn finish(self) -> Ended {
+        self.finish_within(LIMIT)
+    }
+
+    /// Waits for its end, which may take this long.
+    #[track_caller]
+    pub fn finish_within(mut self, limit: Duration) -> Ended {
         let mut status = None;
-        let ended = eventually_some(LIMIT, || {
+        let ended = eventually_some(limit, || {
             status = self.child.try_wait().unwrap();
             status
         });
@@ -195,7 +204,7 @@ impl Running {
         };
         assert!(
             ended.is_some(),
-            "still running after {LIMIT:?}:\n{ended_so}"
+            "still running after {limit:?}:\n{ended_so}"
         );
         ended_so
     }
@@ -226,6 +235,12 @@ pub fn eventually_some<T>(limit: Duration, mut poll: impl FnMut() -> Option<T>) 
 #[track_caller]
 pub fn finish(command: &mut Command) -> Ended {
     Running::start(command, Stdio::null()).finish()
+}
+
+/// Runs a command that has much to do, a build or a scanner, to its end, with empty standard input.
+#[track_caller]
+pub fn finish_work(command: &mut Command) -> Ended {
+    Running::start(command, Stdio::null()).finish_within(WORK_LIMIT)
 }
 
 /// Fills a directory with the root of a small system: busybox with its applets, the init under test as
