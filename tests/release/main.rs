@@ -25,15 +25,19 @@ mod comparison;
 mod differential;
 /// README and code.
 mod documentation;
+/// One image for every machine.
+mod image;
 /// How many instructions the init executes.
 mod instructions;
 /// Who may call whom in `src`.
 mod layering;
 /// The manual page.
 mod manual;
+/// Where the files come from and what is in them, for people and programs, and signed.
+mod origin;
 /// The pictures of the documents.
 mod pictures;
-/// Packages, images and sums.
+/// Names, sums and packages.
 mod release;
 /// Two builds, the same bytes.
 mod reproducible;
