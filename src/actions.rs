@@ -201,11 +201,11 @@ impl<'a> Actions<'a> {
     }
 
     /// Reaps what is dead already (contract 4.4), and returns whether somebody lives.
-    fn reap_the_dead(&mut self) -> bool {
+    fn reap_the_dead(&mut self, explain: bool) -> bool {
         for _ in 0..REAPED_AT_END {
             match process::wait(None) {
                 Ok(Waited::Changed(pid, status)) if status.exit_status().is_some() => {
-                    self.reaped(pid, status, false);
+                    self.reaped(pid, status, explain);
                 }
                 Ok(Waited::Changed(..)) => {}
                 Ok(Waited::NothingYet) => return true,
@@ -310,22 +310,23 @@ impl Steps for Actions<'_> {
         child.is_some_and(child_has_foreground)
     }
 
-    fn forward(&mut self, target: Target, received: &Received) {
+    fn forward(&mut self, target: Target, received: &Received) -> bool {
         let signal = received.signal;
         let Some(child) = self.child() else {
-            return;
+            return false;
         };
         // The group may be empty by now, or not exist yet.
         if target == Target::Group && self.signal_target_group(child, signal) {
             let group = child;
             self.log.say(&Event::ForwardedToGroup { signal, group });
-            return;
+            return true;
         }
         let result = signal_main_child(child, received);
         if result.is_ok() {
             self.log.say(&Event::Forwarded { signal, pid: child });
         }
         self.log.ignored("kill", result);
+        result.is_ok()
     }
 
     fn drop_signal(&mut self, signal: Signal, reason: DropReason) {
@@ -342,24 +343,23 @@ impl Steps for Actions<'_> {
         }
     }
 
-    fn escalate(&mut self, to: Asked, signal: Signal, began: Instant) {
-        match (to, self.child()) {
-            (Asked::MainChild, Some(child)) => self.kill(Recipient::Process(child), signal),
-            (Asked::Group, Some(child)) => {
-                if !self.signal_target_group(child, signal) {
-                    self.kill(Recipient::Process(child), signal);
-                }
+    fn escalate(&mut self, to: Asked, signal: Signal, began: Instant) -> bool {
+        let (call, sent) = match (to, self.child()) {
+            (Asked::Group, Some(child)) if self.signal_target_group(child, signal) => {
+                ("kill", Ok(()))
             }
-            (Asked::Rest, _) | (_, None) => {
-                let result = self.survivors.signal(signal);
-                self.log.ignored("read", result);
+            (Asked::MainChild | Asked::Group, Some(child)) => {
+                ("kill", kill(Recipient::Process(child), Some(signal)))
             }
-        }
+            (Asked::Rest | Asked::Nobody, _) | (_, None) => ("read", self.survivors.signal(signal)),
+        };
+        self.log.ignored(call, sent);
         let elapsed = self.now().since(began);
         self.log.say(&Event::Escalated { signal, elapsed });
+        sent.is_ok()
     }
 
-    fn name_slow_child(&mut self, signal: Signal) {
+    fn name_slow_child(&mut self, last: LastSignal) {
         let mut text = [0; STAT];
         if let Some(child) = self.child()
             && let Ok(stat) = proc_reader::stat_of_child(child, &mut text)
@@ -371,8 +371,8 @@ impl Steps for Actions<'_> {
                     name: stat.name,
                 },
                 state: stat.state,
-                response: stat.response(signal, true),
-                signal,
+                response: stat.response(last.signal, last.asked != Asked::Nobody),
+                signal: last.signal,
             });
         }
     }
@@ -475,13 +475,17 @@ impl Steps for Actions<'_> {
     }
 
     fn give_up(&mut self, since: Instant) {
-        let elapsed = self.now().since(since);
-        self.log.say(&Event::Unkillable { elapsed });
+        // On a busy machine the dead may not all be reaped yet.
+        if self.reap_the_dead(false) {
+            let elapsed = self.now().since(since);
+            self.log.say(&Event::Unkillable { elapsed });
+        }
     }
 
     fn end(&mut self, ending: &Ending) {
-        let somebody_lives = self.reap_the_dead();
-        if somebody_lives && self.role == Role::Pid1 && !ending.all_killed {
+        let is_explainable = self.role == Role::Pid1 && !ending.all_killed;
+        let somebody_lives = self.reap_the_dead(is_explainable);
+        if somebody_lives && is_explainable {
             self.name_left_behind(ending);
         }
         if let Some(death) = ending.death {

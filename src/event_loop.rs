@@ -36,8 +36,6 @@ enum Wait {
 /// The loop's own state, and the supervisor.
 pub struct EventLoop<'a> {
     supervisor: Supervisor<'a, Actions<'a>>,
-    /// A signal that came before the loop could see it.
-    missed: Option<Received>,
     /// Children may have changed state. SIGCHLDs coalesce, signal(7), so these are not only those named.
     unreaped: bool,
     /// Reaps left until the next look at the pending signals.
@@ -51,15 +49,11 @@ pub struct EventLoop<'a> {
 }
 
 impl<'a> EventLoop<'a> {
-    /// A loop around a supervisor whose main child was just forked. `missed` is a signal that came too early.
+    /// A loop around a supervisor whose main child was just forked.
     #[must_use]
-    pub const fn new(supervisor: Supervisor<'a, Actions<'a>>, missed: Option<Signal>) -> Self {
+    pub const fn new(supervisor: Supervisor<'a, Actions<'a>>) -> Self {
         Self {
             supervisor,
-            missed: match missed {
-                Some(signal) => Some(Received::from_nobody(signal)),
-                None => None,
-            },
             // Some may have died before the init blocked SIGCHLD.
             unreaped: true,
             reaps_left: BATCH,
@@ -87,9 +81,6 @@ impl<'a> EventLoop<'a> {
 
     /// Waits for whatever comes first.
     fn wait(&mut self) -> Wake {
-        if let Some(received) = self.missed.take() {
-            return Wake::Signal(received);
-        }
         let wait = self.next_wait();
         let (signals, timeout) = match wait {
             Wait::Sleep(None) => (SignalSet::ALL, None),

@@ -12,13 +12,14 @@ use crate::posix::errno::Errno;
 use crate::posix::pid::Pid;
 use crate::posix::signal::{Signal, SignalSet};
 use crate::posix::time::Milliseconds;
+use crate::proc_reader;
 use crate::spawn::{CANNOT_START, Command, Plan, StartReport};
 use crate::standard_error::StandardError;
 use crate::supervisor::{Role, Supervisor};
 use crate::sys::arguments::{StringList, ZStr};
 use crate::sys::file::{self, Descriptor};
 use crate::sys::process;
-use crate::sys::signal::{self, Disposition};
+use crate::sys::signal::{self, Disposition, Recipient, kill};
 use crate::terminal::Job;
 
 /// Lives the init's life. Returns its exit status if it ends before the main child runs.
@@ -60,9 +61,9 @@ pub fn run(arguments: StringList<'_>, environment: StringList<'_>) -> u8 {
     if role == Role::Wrapper {
         log.ignored("prctl", process::set_child_subreaper());
     }
-    let missed = options
-        .parent_death_signal
-        .and_then(|signal| ask_for_parent_death_signal(&mut log, signal));
+    if let Some(signal) = options.parent_death_signal {
+        ask_for_parent_death_signal(&mut log, signal);
+    }
     // With SIGCHLD ignored, the kernel would reap behind the init's back (contract 1.5).
     let sigchld = signal::set_disposition(Signal::CHLD, Disposition::Default);
 
@@ -107,7 +108,7 @@ pub fn run(arguments: StringList<'_>, environment: StringList<'_>) -> u8 {
     // ---- The line of no return: from here, nothing but a step of the supervisor ends the init. ----
     let pid = main_child.as_ref().map(|main_child| main_child.pid);
     let actions = Actions::new(&options, own, role, main_child, job, log);
-    EventLoop::new(Supervisor::new(&options, role, pid, actions), missed).run()
+    EventLoop::new(Supervisor::new(&options, role, pid, actions)).run()
 }
 
 /// Says what is wrong with a word (contract 10.5). Returns the exit status.
@@ -120,23 +121,26 @@ fn report_usage_error(error: &UsageError<'_>, line: &mut [u8; LINE]) -> u8 {
     CANNOT_START
 }
 
-/// Asks for a signal when the parent dies. Returns the signal if the parent died before that, so that the init has
-/// another one now (contract 1.6).
-fn ask_for_parent_death_signal(log: &mut StandardErrorLog<'_>, signal: Signal) -> Option<Signal> {
+/// Asks for a signal when the parent dies. If the parent died before that, so that the init has another one now, the init
+/// sends it to itself (contract 1.6).
+fn ask_for_parent_death_signal(log: &mut StandardErrorLog<'_>, signal: Signal) {
     let parent = process::getppid();
     log.ignored("prctl", process::set_parent_death_signal(signal));
-    if process::getppid() == parent {
-        return None;
+    if process::getppid() != parent {
+        // It may have died just after the request. Then the signal itself has come, and one is enough.
+        let _ = signal::wait_for_signal(SignalSet::only(signal), Some(Milliseconds(0)));
+        let own = process::getpid();
+        let sent = own.and_then(|own| kill(Recipient::Process(own), Some(signal)));
+        log.ignored("kill", sent);
     }
-    // It may have died just after the request. Then the signal itself has come, and one is enough.
-    let _ = signal::wait_for_signal(SignalSet::only(signal), Some(Milliseconds(0)));
-    Some(signal)
 }
 
 /// A pause process has no app to hide from: it keeps no mount busy and no pipe open (contract 9). No failure matters.
 fn forget_origin() {
     let _ = process::chdir_to_root();
-    if file::close_range(FIRST_INHERITED).is_err() {
+    if file::close_range(FIRST_INHERITED).is_err()
+        && proc_reader::close_listed(FIRST_INHERITED).is_err()
+    {
         for number in FIRST_INHERITED..MOST_INHERITED {
             let _ = file::close(number);
         }
@@ -146,7 +150,7 @@ fn forget_origin() {
 /// The first descriptor after the standard streams.
 const FIRST_INHERITED: u32 = 3;
 
-/// Without `close_range(2)`, this many descriptors are tried: the usual limit of open files, getrlimit(2).
+/// Without `close_range(2)` and `/proc`, this many descriptors are tried: the usual limit of open files, getrlimit(2).
 const MOST_INHERITED: u32 = 1024;
 
 /// Prints something of our own to standard output (contract 8.1). Returns the exit status.

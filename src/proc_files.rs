@@ -42,6 +42,8 @@ pub struct ProcessStat<'a> {
     pub has_terminal: bool,
     /// How many threads it has. One that has ended counts until it is reaped, and the first one is reaped last.
     pub threads: u32,
+    /// The signals that are pending for its first thread alone, as far as they are below 32.
+    pub pending: SignalSet,
     /// The signals that its first thread blocks, as far as they are below 32.
     pub blocked: SignalSet,
     /// The signals that it ignores, as far as they are below 32.
@@ -70,6 +72,7 @@ impl<'a> ProcessStat<'a> {
             session: None,
             has_terminal: false,
             threads: 0,
+            pending: SignalSet::EMPTY,
             blocked: SignalSet::EMPTY,
             ignored: SignalSet::EMPTY,
             caught: SignalSet::EMPTY,
@@ -86,6 +89,7 @@ impl<'a> ProcessStat<'a> {
                 (6, _) => stat.session = process_id(text),
                 (7, _) => stat.has_terminal = text != b"0",
                 (20, _) => stat.threads = parse_decimal_u32(text)?,
+                (31, _) => stat.pending = SignalSet::from_bits(parse_decimal(text)?),
                 (32, _) => stat.blocked = SignalSet::from_bits(parse_decimal(text)?),
                 (33, _) => stat.ignored = SignalSet::from_bits(parse_decimal(text)?),
                 (34, _) => stat.caught = SignalSet::from_bits(parse_decimal(text)?),
@@ -104,6 +108,13 @@ impl<'a> ProcessStat<'a> {
             b'Z' | b'X' | b'x' => self.threads > 1,
             _ => true,
         }
+    }
+
+    /// Whether it is about to die: a signal that ends a process has the kernel send SIGKILL to each of its threads,
+    /// `complete_signal()` in `kernel/signal.c`.
+    #[must_use]
+    pub fn is_killed(&self) -> bool {
+        self.pending.contains(Signal::KILL)
     }
 
     /// Whether it leads a session.
@@ -230,15 +241,15 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// A stat file with these fields; the others are 0.
+    /// A stat file with these fields, and SIGKILL pending; the others are 0.
     fn stat_text(name: &[u8], state: &str, threads: &str, masks: [u32; 3]) -> Vec<u8> {
         let [blocked, ignored, caught] = masks;
         let mut text = b"7 (".to_vec();
         text.extend(name);
-        let zeros = "0 ".repeat(9);
+        let zeros = "0 ".repeat(8);
         text.extend(
             format!(
-                ") {state} 1 6 5 34816 7 4194304 0 0 0 0 1 2 3 4 20 0 {threads} 0 88430 {zeros}{blocked} {ignored} {caught} 0\n"
+                ") {state} 1 6 5 34816 7 4194304 0 0 0 0 1 2 3 4 20 0 {threads} 0 88430 {zeros}256 {blocked} {ignored} {caught} 0\n"
             )
             .bytes(),
         );
@@ -280,6 +291,7 @@ mod tests {
                 session: Pid::new(5),
                 has_terminal: true,
                 threads: 3,
+                pending: SignalSet::only(Signal::KILL),
                 blocked: three,
                 ignored: two,
                 caught: one,

@@ -82,6 +82,43 @@ fn recognised(opened: OwnedDescriptor, expected: &[FileSystem]) -> Result<OwnedD
     }
 }
 
+/// Visits the numbers among the names of a directory, 0 left out, until a visit breaks off.
+fn for_each_number(
+    directory: Descriptor,
+    visit: &mut dyn FnMut(Pid) -> ControlFlow<()>,
+) -> Result<ControlFlow<()>> {
+    let mut records = [0; RECORDS];
+    loop {
+        let length = uninterrupted(|| file::getdents64(directory, &mut records))?;
+        if length == 0 {
+            return Ok(ControlFlow::Continue(()));
+        }
+        for number in proc_files::process_ids(records.get(..length).ok_or(Errno::EIO)?) {
+            if visit(number).is_break() {
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+    }
+}
+
+/// Closes the open descriptors from a number on, as `/proc/self/fd` lists them.
+///
+/// # Errors
+/// ENOENT, ENODEV where there is no procfs; others of open(2) and getdents64(2).
+pub fn close_listed(first: u32) -> Result<()> {
+    let directory = open(ZStr::from_c_str(c"/proc/self/fd"), Open::Directory)?;
+    let directory = recognised(directory, &[FileSystem::Proc])?;
+    let itself = directory.get().number();
+    for_each_number(directory.get(), &mut |number| {
+        let number = number.number().unsigned_abs();
+        if number >= first && number != itself {
+            let _ = file::close(number);
+        }
+        ControlFlow::Continue(())
+    })
+    .map(|_| ())
+}
+
 /// Reads an opened `/proc/PID/stat`.
 fn read_stat(opened: OwnedDescriptor, memory: &mut [u8; STAT]) -> Result<ProcessStat<'_>> {
     let file = recognised(opened, &[FileSystem::Proc])?;
@@ -157,19 +194,13 @@ impl Proc {
         let here = ZStr::from_c_str(c".");
         let directory = open_below(&self.directory, here, Open::Directory)?;
         let (mut shows_first, mut shows_others) = (false, false);
-        let mut records = [0; RECORDS];
-        loop {
-            let length = uninterrupted(|| file::getdents64(directory.get(), &mut records))?;
-            if length == 0 {
-                break;
-            }
-            for pid in proc_files::process_ids(records.get(..length).ok_or(Errno::EIO)?) {
-                shows_first |= pid == Pid::INIT;
-                shows_others |= pid != self.own;
-                if visit(pid).is_break() {
-                    return Ok(Walk::Stopped);
-                }
-            }
+        let walk = for_each_number(directory.get(), &mut |pid| {
+            shows_first |= pid == Pid::INIT;
+            shows_others |= pid != self.own;
+            visit(pid)
+        })?;
+        if walk.is_break() {
+            return Ok(Walk::Stopped);
         }
         // kill(2) says ESRCH only where there is nobody, neither one that may be signalled nor another.
         let hides_all = || signal::kill(Recipient::Everyone, None) != Err(Errno::ESRCH);

@@ -194,6 +194,17 @@ impl<'a> Command<'a> {
         ZStr::from_bytes_until_nul(buffer.into_bytes())
     }
 
+    /// The first candidate that is there. For execve(2), ENOENT is also the answer where a script's interpreter or a
+    /// program's loader is missing, after which the search has gone on.
+    fn first_that_exists(&self) -> Option<usize> {
+        let mut memory = [0; PATH];
+        let count = path_search::candidates(self.word, self.path).count();
+        (0..count).find(|candidate| {
+            let path = self.candidate(*candidate, &mut memory);
+            path.is_some_and(|path| file::stat(path).is_ok())
+        })
+    }
+
     /// Says why it did not start (contract 2.6, 2.7).
     // These three are out of line, so that their buffers are in no frame of the idle init: over 20 starts its stack takes
     // 13.6 kB instead of 15.8 kB on average (the kernel places it at random, so that single starts differ by a page).
@@ -208,6 +219,10 @@ impl<'a> Command<'a> {
                 limit: None,
             }),
             StartFailure::Exec(path_search::Failure { error, candidate }) => {
+                let candidate = match error {
+                    Errno::ENOENT => self.first_that_exists().or(candidate),
+                    _ => candidate,
+                };
                 let mut memory = [0; PATH];
                 let file = candidate.and_then(|candidate| self.candidate(candidate, &mut memory));
                 let mut head = [0; HEAD];

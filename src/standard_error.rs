@@ -41,7 +41,7 @@ pub struct StandardError {
 
 impl StandardError {
     /// Whether a signal is one that a line has raised (contract 3.5): SIGPIPE and SIGXFSZ come in the init's own name,
-    /// SIGIO of a file with `O_ASYNC` in the kernel's. Each is expected once.
+    /// SIGIO in the kernel's, and only of a file with `O_ASYNC`. Each is expected once.
     pub fn has_raised(&mut self, received: &Received, own_pid: i32) -> bool {
         let signal = received.signal;
         let is_ours = match received.code {
@@ -53,7 +53,7 @@ impl StandardError {
         if raised {
             self.raised = self.raised.without(signal);
         }
-        raised
+        raised && (signal != Signal::IO || file::is_async(FILE))
     }
 
     /// How to write to the file that it is.

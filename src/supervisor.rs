@@ -33,6 +33,8 @@ pub enum Asked {
     Group,
     /// The rest; the main child is dead.
     Rest,
+    /// Nobody: it could not be sent.
+    Nobody,
 }
 
 impl From<Target> for Asked {
@@ -136,16 +138,17 @@ pub trait Steps {
     fn is_ignored(&mut self, signal: Signal) -> bool;
     /// Whether the main child's process group is the terminal's foreground (contract 5.5).
     fn child_has_foreground(&mut self) -> bool;
-    /// Forwards a signal to the target. `received` is what came, rewritten to the signal that is sent.
-    fn forward(&mut self, target: Target, received: &Received);
+    /// Forwards a signal to the target. `received` is what came, rewritten to the signal that is sent. Returns whether it
+    /// could be sent.
+    fn forward(&mut self, target: Target, received: &Received) -> bool;
     /// Says that a received signal goes nowhere, and why.
     fn drop_signal(&mut self, signal: Signal, reason: DropReason);
     /// Says that the shutdown began with this signal, and how long it is held back.
     fn begin_shutdown(&mut self, signal: Signal, delay: Option<Milliseconds>);
-    /// Sends a signal of the ladder, in a shutdown that began then (contract 6.8).
-    fn escalate(&mut self, to: Asked, signal: Signal, began: Instant);
+    /// Sends a signal of the ladder, in a shutdown that began then (contract 6.8). Returns whether it could be sent.
+    fn escalate(&mut self, to: Asked, signal: Signal, began: Instant) -> bool;
     /// Names a main child that still lives long after the stop signal was forwarded (contract 6.9).
-    fn name_slow_child(&mut self, signal: Signal);
+    fn name_slow_child(&mut self, last: LastSignal);
     /// Stops the init itself, as dumb-init does (contract 10.3).
     fn stop_itself(&mut self);
     /// The main child was stopped by this signal: stops with it, resumes it or leaves it (contract 5.2, 5.3).
@@ -446,7 +449,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
         }
         match self.phase {
             Phase::Running { .. } => {
-                let asked = Asked::from(self.forward(received));
+                let asked = self.forward(received);
                 self.ask(asked, received.signal);
             }
             Phase::Paused => {
@@ -456,8 +459,8 @@ impl<'a, S: Steps> Supervisor<'a, S> {
         }
     }
 
-    /// Sends a signal on to the target (contract 3.2). Returns who that was.
-    fn forward(&mut self, received: &Received) -> Target {
+    /// Sends a signal on to the target (contract 3.2). Returns who got it.
+    fn forward(&mut self, received: &Received) -> Asked {
         let signal = received.signal;
         let is_from_terminal = is_from_terminal(received);
         if is_from_terminal {
@@ -471,8 +474,11 @@ impl<'a, S: Steps> Supervisor<'a, S> {
             self.options.target
         };
         self.group_has_term |= target == Target::Group && signal == Signal::TERM;
-        self.steps.forward(target, received);
-        target
+        if self.steps.forward(target, received) {
+            target.into()
+        } else {
+            Asked::Nobody
+        }
     }
 
     /// Notes that a stop signal or a step of the ladder was sent.
@@ -663,7 +669,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
             if let Some(shutdown) = &mut self.shutdown {
                 shutdown.slow_at = None;
             }
-            self.steps.name_slow_child(self.last_signal.signal);
+            self.steps.name_slow_child(self.last_signal);
         }
     }
 
@@ -687,8 +693,8 @@ impl<'a, S: Steps> Supervisor<'a, S> {
             self.sent_for_others = self.sent_for_others.with(signal);
             self.group_has_term |= to == Asked::Group && signal == Signal::TERM;
         }
-        self.ask(to, signal);
-        self.steps.escalate(to, signal, began);
+        let was_sent = self.steps.escalate(to, signal, began);
+        self.ask(if was_sent { to } else { Asked::Nobody }, signal);
     }
 
     /// The deadline has passed (contract 6.3): the main child first, then the rest, then words.

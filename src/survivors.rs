@@ -325,7 +325,10 @@ impl Survivors {
                     if let Some(place) = from_outside.get_mut(places) {
                         *place = Some(pid);
                     }
-                } else if stat.is_alive() && !(group_was_asked && is_member(&stat, self.group)) {
+                } else if stat.is_alive()
+                    && !stat.is_killed()
+                    && !(group_was_asked && is_member(&stat, self.group))
+                {
                     list.add(seen(&stat, Response::NeverGot));
                 }
             }
@@ -348,6 +351,7 @@ impl Survivors {
             Asked::MainChild => is_main_child,
             Asked::Group => is_main_child || is_member(stat, self.group),
             Asked::Rest => true,
+            Asked::Nobody => false,
         };
         self.killed.add(seen(stat, stat.response(last.signal, got)));
     }
@@ -405,22 +409,24 @@ impl Survivors {
         let mut family = Family::new()?;
         let walk = proc.for_each(&mut |pid| {
             let mut text = [0; STAT];
-            if let Ok(process) = proc.process(pid)
+            if pid == self.own {
+                family.add(pid, None);
+            } else if let Ok(process) = proc.process(pid)
                 && let Ok(stat) = process.stat(&mut text)
             {
                 family.add(pid, stat.parent);
             }
             ControlFlow::Continue(())
         })?;
-        family.mark_descendants(self.own);
+        family.mark(self.own);
         let mut index = 0;
-        while let Some(pid) = family.next_descendant(&mut index) {
+        while let Some(pid) = family.next_member(&mut index) {
             let mut text = [0; STAT];
-            if let Ok(process) = proc.process(pid)
+            if pid != self.own
+                && let Ok(process) = proc.process(pid)
                 && let Ok(stat) = process.stat(&mut text)
                 && stat.is_alive()
-                && let Some(parent) = stat.parent
-                && (parent == self.own || family.is_descendant(parent))
+                && stat.parent.is_some_and(|parent| family.has(parent))
             {
                 visit(self, &process, &stat);
             }
@@ -470,7 +476,7 @@ fn seen(stat: &ProcessStat<'_>, response: Response) -> Seen {
 /// All processes with their parents, in memory that is mapped for the occasion.
 struct Family {
     /// Three tables of the same length: process ids in ascending order, as `/proc` lists them; their parents; and
-    /// whether they are descendants.
+    /// what they are to the family.
     memory: Scratch,
     capacity: usize,
     count: usize,
@@ -481,6 +487,13 @@ const MOST_PROCESSES: usize = 1 << 22;
 
 /// With room for fewer than this the walk is not tried.
 const FEWEST_PROCESSES: usize = 1 << 8;
+
+/// Not known yet, as fresh memory has it.
+const UNKNOWN: u32 = 0;
+/// The init or a descendant of it.
+const MEMBER: u32 = 1;
+/// Neither.
+const STRANGER: u32 = 2;
 
 impl Family {
     /// A table without a process, with as much room as there is memory for.
@@ -535,51 +548,116 @@ impl Family {
         }
     }
 
-    /// Marks the children of the init and of marked parents until nothing is added. Children mostly come after their
-    /// parents, so that few rounds do.
-    fn mark_descendants(&mut self, own: Pid) {
+    /// Marks what each process is: climbs from it to the first ancestor that is known already, and marks all on the way
+    /// alike, so that nobody is passed more than twice, however deep they stand below each other.
+    fn mark(&mut self, own: Pid) {
         let own = own.number().unsigned_abs();
         let Some((pids, parents, marks)) = self.tables() else {
             return;
         };
-        loop {
-            let mut added = false;
-            for (index, parent) in parents.iter().enumerate() {
-                let is_marked =
-                    |marks: &[u32], index| marks.get(index).is_some_and(|mark| *mark > 0);
-                let is_child = *parent == own
-                    || pids
-                        .binary_search(parent)
-                        .is_ok_and(|parent| is_marked(marks, parent));
-                if is_child && let Some(mark @ 0) = marks.get_mut(index) {
-                    *mark = 1;
-                    added = true;
+        let index_of = |pid: u32| pids.binary_search(&pid).ok();
+        let parent_of = |index: usize| index_of(*parents.get(index)?);
+        if let Some(own) = index_of(own).and_then(|own| marks.get_mut(own)) {
+            *own = MEMBER;
+        }
+        for start in 0..pids.len() {
+            let mut at = Some(start);
+            let mut mark = STRANGER;
+            // Numbers that were reused during the walk may have closed a circle, which has no way out.
+            for _ in 0..pids.len() {
+                let known = at.and_then(|index| marks.get(index));
+                match known {
+                    Some(&UNKNOWN) => at = at.and_then(parent_of),
+                    Some(&known) => mark = known,
+                    None => {}
+                }
+                if known != Some(&UNKNOWN) {
+                    break;
                 }
             }
-            if !added {
-                return;
+            at = Some(start);
+            while let Some(index) = at
+                && let Some(place @ &mut UNKNOWN) = marks.get_mut(index)
+            {
+                *place = mark;
+                at = parent_of(index);
             }
         }
     }
 
-    /// Whether a process is a marked one.
-    fn is_descendant(&mut self, pid: Pid) -> bool {
+    /// Whether a process is the init or a descendant of it.
+    fn has(&mut self, pid: Pid) -> bool {
         let number = pid.number().unsigned_abs();
         self.tables().is_some_and(|(pids, _, marks)| {
             let index = pids.binary_search(&number);
-            index.is_ok_and(|index| marks.get(index).is_some_and(|mark| *mark > 0))
+            index.is_ok_and(|index| marks.get(index) == Some(&MEMBER))
         })
     }
 
-    /// The next descendant from this index on. Moves the index past it.
-    fn next_descendant(&mut self, index: &mut usize) -> Option<Pid> {
+    /// The next member from this index on. Moves the index past it.
+    fn next_member(&mut self, index: &mut usize) -> Option<Pid> {
         let (pids, _, marks) = self.tables()?;
         loop {
             let (pid, mark) = (pids.get(*index)?, marks.get(*index)?);
             *index = index.saturating_add(1);
-            if *mark > 0 {
+            if *mark == MEMBER {
                 return Pid::new(pid.cast_signed());
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Who belongs to the family of process 5, among processes with these parents.
+    fn members(processes: &[(i32, i32)]) -> Vec<i32> {
+        let mut family = Family::new().unwrap();
+        for (pid, parent) in processes {
+            family.add(Pid::new(*pid).unwrap(), Pid::new(*parent));
+        }
+        family.mark(Pid::new(5).unwrap());
+        let mut index = 0;
+        let mut members = Vec::new();
+        while let Some(pid) = family.next_member(&mut index) {
+            assert!(family.has(pid));
+            members.push(pid.number());
+        }
+        members
+    }
+
+    #[test]
+    fn the_family_is_the_init_and_all_below_it() {
+        let processes = [
+            (1, 0),
+            (2, 9),
+            (5, 0),
+            (6, 1),
+            (7, 5),
+            (8, 7),
+            (9, 8),
+            (10, 77),
+        ];
+        assert_eq!(members(&processes), [2, 5, 7, 8, 9]);
+    }
+
+    #[test]
+    fn a_circle_of_reused_numbers_belongs_to_nobody() {
+        assert_eq!(
+            members(&[(5, 0), (6, 8), (7, 6), (8, 7), (9, 8), (10, 5)]),
+            [5, 10]
+        );
+        assert!(members(&[(3, 3), (4, 3)]).is_empty());
+    }
+
+    /// Contract 6.3: with each process below the next higher number, no climb ends early.
+    #[test]
+    fn a_long_chain_is_marked_in_one_go() {
+        let last = 200_000;
+        let mut processes: Vec<_> = (6..last).map(|pid| (pid, pid + 1)).collect();
+        processes.insert(0, (5, 0));
+        processes.push((last, 5));
+        assert_eq!(members(&processes).len(), processes.len());
     }
 }

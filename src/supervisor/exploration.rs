@@ -127,7 +127,7 @@ enum Step {
     Drop(Signal, DropReason),
     BeginShutdown(Signal, Option<Milliseconds>),
     Escalate(Asked, Signal, Instant),
-    NameSlowChild(Signal),
+    NameSlowChild(LastSignal),
     StopItself,
     ChildStopped { in_shutdown: bool },
     Reaped { explain: bool },
@@ -171,8 +171,9 @@ impl Steps for Recorder {
     fn child_has_foreground(&mut self) -> bool {
         self.has_foreground
     }
-    fn forward(&mut self, target: Target, received: &Received) {
+    fn forward(&mut self, target: Target, received: &Received) -> bool {
         self.record(Step::Forward(target, *received));
+        true
     }
     fn drop_signal(&mut self, signal: Signal, reason: DropReason) {
         self.record(Step::Drop(signal, reason));
@@ -180,11 +181,12 @@ impl Steps for Recorder {
     fn begin_shutdown(&mut self, signal: Signal, delay: Option<Milliseconds>) {
         self.record(Step::BeginShutdown(signal, delay));
     }
-    fn escalate(&mut self, to: Asked, signal: Signal, began: Instant) {
+    fn escalate(&mut self, to: Asked, signal: Signal, began: Instant) -> bool {
         self.record(Step::Escalate(to, signal, began));
+        true
     }
-    fn name_slow_child(&mut self, signal: Signal) {
-        self.record(Step::NameSlowChild(signal));
+    fn name_slow_child(&mut self, last: LastSignal) {
+        self.record(Step::NameSlowChild(last));
     }
     fn stop_itself(&mut self) {
         self.record(Step::StopItself);

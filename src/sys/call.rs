@@ -49,6 +49,8 @@ pub(super) const CLOSE: NumbersOnly<1> = NumbersOnly(Sysno::close);
 pub(super) const CLOSE_RANGE: NumbersOnly<2> = NumbersOnly(Sysno::close_range);
 /// `exit_group(2)`.
 pub(super) const EXIT_GROUP: NumbersOnly<1> = NumbersOnly(Sysno::exit_group);
+/// fcntl(2): the descriptor and the command.
+pub(super) const FCNTL: NumbersOnly<2> = NumbersOnly(Sysno::fcntl);
 /// getpgid(2).
 pub(super) const GETPGID: NumbersOnly<1> = NumbersOnly(Sysno::getpgid);
 /// getpid(2).

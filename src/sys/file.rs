@@ -27,6 +27,12 @@ impl Descriptor {
     /// Standard error.
     pub const ERROR: Self = Self(2);
 
+    /// As a number.
+    #[must_use]
+    pub const fn number(self) -> u32 {
+        self.0
+    }
+
     /// As the kernel takes it.
     pub(super) fn register(self) -> usize {
         register(self.0.cast_signed())
@@ -59,6 +65,14 @@ impl Drop for OwnedDescriptor {
 #[inline(never)]
 pub fn close(number: u32) -> Result<()> {
     success(numbers(call::CLOSE, [Descriptor(number).register()]))
+}
+
+/// Whether the kernel raises SIGIO when something can be read or written, `O_ASYNC` in fcntl(2) and open(2).
+#[must_use]
+pub fn is_async(file: Descriptor) -> bool {
+    let command = register(libc::F_GETFL);
+    let flags = result(numbers(call::FCNTL, [file.register(), command]));
+    flags.is_ok_and(|flags| flags & register(libc::O_ASYNC) != 0)
 }
 
 /// Closes all descriptors from this number on: `close_range(2)`.

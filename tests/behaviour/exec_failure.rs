@@ -176,6 +176,25 @@ fn a_script_along_path_whose_interpreter_is_missing() {
     refused.check(|| Init::new().env("PATH", place.path().join("bin")));
 }
 
+/// execvp(3) goes on after such a script, and finds nothing in the directories after it.
+#[test]
+fn a_broken_script_is_explained_though_it_is_not_in_the_last_directory_of_path() {
+    let place = Place::new();
+    let app = place.file("bin/app", "#!/bin/sh\r\necho app\r\n", 0o755);
+    let path = word(&app);
+    let refused = Refused {
+        command: "app",
+        status: 127,
+        reason: "missing_interpreter",
+        error: "ENOENT",
+        fields: &[("interpreter", "/bin/sh\r"), ("path", path)],
+        facts: &[r"'/bin/sh\x0d'", "carriage return", path],
+    };
+    let directories = ["none", "bin", "none"].map(|name| place.path().join(name));
+    let directories = std::env::join_paths(directories).unwrap();
+    refused.check(|| Init::new().env("PATH", &directories));
+}
+
 /// A program that was linked for musl, on a system that has none.
 #[test]
 fn a_program_whose_loader_is_missing() {

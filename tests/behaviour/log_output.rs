@@ -1,6 +1,7 @@
 //! The log: its levels, its two formats, and what it does when nobody takes its lines (contract 8).
 
 use crate::placed::{Place, Tracer};
+use crate::shutdown::script;
 use harness::{
     Init, LIMIT, Limit, emulator_lacks, eventually, probe, require_namespaces, require_strace,
 };
@@ -710,6 +711,26 @@ fn an_asynchronous_pipe_makes_no_line_the_cause_of_the_next() {
         .lines()
         .filter(|line| line.starts_with("pidling: forwarded SIGUSR1 "));
     assert_eq!(forwarded.count(), 3, "{stderr}");
+}
+
+/// Contract 3.5: a SIGIO of another file is somebody else's, whatever was written to standard error before.
+#[test]
+fn a_sigio_of_another_file_is_forwarded() {
+    let directory = tempfile::tempdir().unwrap();
+    let fifo = directory.path().join("fifo");
+    nix::unistd::mkfifo(&fifo, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let main = r#"exec 2<>"$FIFO"; exec "$PROBE" app main async report exit:TERM:3"#;
+    let mut running = script(Init::new().arg("-v"), main)
+        .env("FIFO", &fifo)
+        .spawn();
+    let _ = running.wait_line("main ready ");
+    let mut fifo = File::options().write(true).open(fifo).unwrap();
+    for _ in 0..3 {
+        fifo.write_all(b"a").unwrap();
+        let _ = running.wait_line("main got SIGIO");
+    }
+    running.signal(libc::SIGTERM);
+    running.wait().expect_status(3);
 }
 
 /// Contract 8.3: the format is what any source asks for, before or after the error.

@@ -2,8 +2,8 @@
 //! 10.1, 10.2, 10.5).
 
 use harness::{
-    Events, Init, LIMIT, Limit, emulator_lacks, eventually, probe, processes, program,
-    require_namespaces, require_strace,
+    Events, Init, LIMIT, Limit, ProcStatus, Running, emulator_lacks, eventually, probe, processes,
+    program, require_namespaces, require_strace,
 };
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -700,11 +700,33 @@ fn a_parent_that_died_before_the_request_counts_as_dead() {
     if !require_strace() {
         return;
     }
+    let mut running = with_a_parent_that_dies_before_the_request("USR1");
+    let _ = running.wait_line("got SIGUSR1 from ");
+}
+
+/// Contract 3.1: SIGCHLD is for the init, whoever asks for it.
+#[test]
+fn a_late_request_for_sigchld_reaches_nobody() {
+    if !require_strace() {
+        return;
+    }
+    let mut running = with_a_parent_that_dies_before_the_request("CHLD");
+    let line = running.wait_line("ready ");
+    let main_child: i32 = line.strip_prefix("ready ").unwrap().parse().unwrap();
+    let status = ProcStatus::of(main_child).unwrap();
+    let init = status.field("PPid").parse().unwrap();
+    kill(Pid::from_raw(init), Signal::SIGUSR1).unwrap();
+    let _ = running.wait_line("got SIGUSR1 from ");
+}
+
+/// An init that asks for a signal after its parent's death, with a main child that reports the first signal that it gets.
+fn with_a_parent_that_dies_before_the_request(signal: &str) -> Running {
     // The second prctl(2) asks for the signal. It is slow, and the shell dies meanwhile.
-    let log = std::env::temp_dir().join(format!("pidling-parent-{}", std::process::id()));
+    let directory = tempfile::tempdir().unwrap();
+    let log = directory.path().join("log");
     let script = format!(
         "{} -D -qq -o {} -e trace=prctl,getppid -e inject=prctl:delay_enter=2000000:when=2 \
-         {} -p USR1 -- {} report --count 1 & read word",
+         {} -p {signal} -- {} report --count 1 & read word",
         program("strace").unwrap().display(),
         log.display(),
         harness::pidling_path(),
@@ -720,6 +742,5 @@ fn a_parent_that_died_before_the_request_counts_as_dead() {
         std::fs::read_to_string(&log).is_ok_and(|text| text.contains("getppid()"))
     }));
     running.close_stdin();
-    let _ = running.wait_line("got SIGUSR1 from ");
-    std::fs::remove_file(log).unwrap();
+    running
 }

@@ -301,7 +301,8 @@ fn a_pause_closes_what_it_inherited_without_close_range_too() {
     for error in ["ENOSYS", "EPERM"] {
         let inject = format!("--inject=close_range:error={error}");
         let running = Init::new()
-            .launch(["--descriptor", "3", "--descriptor", "700"])
+            .launch(["--limit", "nofile=4096"])
+            .launch(["--descriptor", "3", "--descriptor", "2000"])
             .traced(["-o", "/dev/null", &inject])
             .args(["-P", "-v", "--log-format=json"])
             .spawn();

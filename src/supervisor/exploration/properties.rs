@@ -530,10 +530,10 @@ fn a_slow_main_child_is_named_once() {
     whenever(
         |moment| moment.does(names),
         |moment| {
-            let signal = moment.before.last_signal.unwrap().signal;
+            let last = moment.before.last_signal.unwrap();
             is_slow(moment)
                 && !moment.before.slow_child_named
-                && moment.steps == [(moment.at, Step::NameSlowChild(signal))]
+                && moment.steps == [(moment.at, Step::NameSlowChild(last))]
         },
     );
     whenever(

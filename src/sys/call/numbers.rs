@@ -30,6 +30,7 @@ numbers! {
     execve = SYS_execve,
     exit_group = SYS_exit_group,
     faccessat = SYS_faccessat,
+    fcntl = SYS_fcntl,
     fstatfs = SYS_fstatfs,
     getdents64 = SYS_getdents64,
     getpgid = SYS_getpgid,
