@@ -417,7 +417,7 @@ fn every_event_is_documented_with_its_fields() {
         "Level::Info",
         "Level::Debug",
         "}",
-        "disposition)",
+        "response)",
     ];
     let named = levels.iter().flat_map(|level| {
         let mark = format!("{level}, \"");
