@@ -338,28 +338,16 @@ fn docker_takes_the_image_of_this_machine_and_copies_from_it() {
     let _ = place.write("context/Dockerfile", &dockerfile(&here));
     let context = place.join("context");
     let built = format!("pidling-test-copied:{}", std::process::id());
-    let build_with = |client: &str, is_buildkit: &str| {
-        let words = ["build", "--quiet", "--network=none", "--tag", &built];
-        let mut command = docker.in_environment(client);
-        let _ = command.args(words).arg(&context);
-        finish(command.env("DOCKER_BUILDKIT", is_buildkit))
-    };
+    let words = ["build", "--quiet", "--network=none", "--tag", &built];
+    let words = [&words[..], &[context.to_str().unwrap()]].concat();
     let check = |ended: Ended| {
         let _ = ended.expect(0);
         assert_version(&run(&built, &[]).expect(0));
         let _ = docker.call(&["rmi", &built]).expect(0);
     };
-    check(build_with("docker", "0"));
-    let clients = ["docker", "/usr/bin/docker"];
-    let clients = clients
-        .into_iter()
-        .filter(|client| program(client).is_some());
-    let ended = clients
-        .map(|client| build_with(client, "1"))
-        .find(|ended| !ended.stderr.contains("buildx component is missing"));
-    let reason = "the client cannot call BuildKit without its plug-in buildx";
-    if require(Requirement::Docker, ended.is_some(), reason) {
-        check(ended.unwrap());
+    check(docker.call(&words));
+    if let Some(ended) = docker.call_with_buildkit(&words) {
+        check(ended);
     }
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let _ = docker.call(&[&["rmi"], &names[..]].concat()).expect(0);

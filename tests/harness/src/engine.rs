@@ -497,6 +497,24 @@ impl Docker {
         finish(&mut self.command(words))
     }
 
+    /// Calls the client with BuildKit for its builder. `None` where no client can do so without a plug-in: what follows
+    /// is to be skipped, the reason has been said.
+    #[track_caller]
+    pub fn call_with_buildkit(&self, words: &[&str]) -> Option<Ended> {
+        let clients = [Some(self.client.clone()), program("/usr/bin/docker")];
+        let ended = clients
+            .into_iter()
+            .flatten()
+            .map(|client| {
+                let mut command = self.in_environment(client);
+                finish(command.args(words).env("DOCKER_BUILDKIT", "1"))
+            })
+            .find(|ended| !ended.stderr.contains("buildx component is missing"));
+        let reason = "no client can call BuildKit without its plug-in buildx";
+        let _ = require(Requirement::Docker, ended.is_some(), reason);
+        ended
+    }
+
     /// The words that create a container of the small system: `verb` with `options`, and the program with
     /// its arguments as entry point.
     pub fn words<'a>(
