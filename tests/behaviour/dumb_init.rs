@@ -124,7 +124,7 @@ fn the_main_child_of_a_wrapper_leads_a_session_without_a_terminal() {
 #[test]
 fn giving_up_the_terminal_never_hangs_up_the_main_child() {
     let program = Link::new("hangs-up");
-    for _ in 0..200 {
+    for _ in 0..100 {
         let mut session = on_a_terminal(&program, "exec \"$INIT\" sh -c 'exit 7'");
         assert_eq!(session.wait(), 7);
     }

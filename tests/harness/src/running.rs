@@ -15,6 +15,7 @@ use std::io::{Read, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus};
+use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
@@ -143,6 +144,8 @@ pub struct Running {
     binary: PathBuf,
     as_pid_1: bool,
     limit: Duration,
+    /// The init's process id, or 0 while it has not been looked for.
+    init: AtomicI32,
     started: Instant,
     stdin: Option<ChildStdin>,
     stdout: Reader,
@@ -172,6 +175,7 @@ impl Running {
             binary: binary.canonicalize().unwrap_or(binary),
             as_pid_1,
             limit,
+            init: AtomicI32::new(0),
             started: Instant::now(),
             status: None,
         }
@@ -185,13 +189,20 @@ impl Running {
     /// has done anything: wait for its main child or its signal mask to know more.
     #[track_caller]
     pub fn init_pid(&self) -> i32 {
+        let known = self.init.load(Ordering::Relaxed);
+        if known != 0 && executes(known, &self.binary) == Some(true) {
+            return known;
+        }
         let mut pid = None;
         let found = eventually(self.limit, || {
             pid = self.find_init();
             pid.is_some()
         });
         match pid.filter(|_| found) {
-            Some(pid) => pid,
+            Some(pid) => {
+                self.init.store(pid, Ordering::Relaxed);
+                pid
+            }
             None => self.fail("the init is not there"),
         }
     }
