@@ -1,6 +1,7 @@
 //! The main child: it says which signals arrive, `got SIGNAL CODE VALUE`, a line each, and tells the load of those
 //! that came from it. On `quit` it lets the load end, says `over STATUS`, and ends with SIGTERM.
 
+use crate::hostile::STUBBORN;
 use crate::{Source, raw};
 use anyhow::{Context, Result};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -36,6 +37,15 @@ pub(crate) fn parse(record: &[u8]) -> (i32, i32, usize) {
 pub(crate) fn run(seed: u64) -> Result<i32> {
     raw::set_signal_mask(u64::MAX)?;
     let mut received = File::from(raw::signal_descriptor(u64::MAX)?);
+    for kind in STUBBORN {
+        drop(
+            Command::new(std::env::current_exe()?)
+                .args(["stubborn", kind])
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .spawn()?,
+        );
+    }
     let mut load = Command::new(std::env::current_exe()?)
         .args(["load", &seed.to_string()])
         .stdin(Stdio::piped())

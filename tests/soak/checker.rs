@@ -2,6 +2,7 @@
 //! main child at random, and holds what happens against what should.
 
 use crate::freezer::{Freezer, Whom};
+use crate::hostile::refusals;
 use crate::load::STALL;
 use crate::random::Random;
 use crate::{JOB_CONTROL, REAL_TIME, Source, app, raw};
@@ -20,6 +21,12 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How long a zombie may stay. The init may be stopped or frozen for a part of it, and the machine busy.
 const ZOMBIE_LIMIT: Duration = Duration::from_secs(5);
+
+/// The init's options, if it takes any from a variable: who is left when the main child has ended has to be killed.
+const OPTIONS: &str = "--wait-all --grace-period=2s";
+
+/// How long the end may take: the grace period and what the promise allows beyond it (contract 6.3).
+const LONGEST_END: Duration = Duration::from_secs(8);
 
 /// How many signals may be under way.
 const UNDER_WAY: usize = 256;
@@ -59,6 +66,8 @@ struct Seen {
     sent_inside: BTreeMap<i32, usize>,
     /// The load has ended.
     is_over: bool,
+    /// The init was told to end.
+    is_ending: bool,
     has_ended: bool,
     longest_zombie: Duration,
     most_zombies: usize,
@@ -272,6 +281,9 @@ pub(crate) fn run(plan: &Plan) -> Result<i32> {
         }
         Err(error) => {
             println!("soak: FAILED under seed {}: {error:#}", plan.seed);
+            for fault in &soak.shared.lock().faults {
+                println!("soak: {fault}");
+            }
             Ok(1)
         }
     }
@@ -279,6 +291,11 @@ pub(crate) fn run(plan: &Plan) -> Result<i32> {
 
 impl Soak {
     fn start(plan: &Plan, init: &[OsString], freezers: Vec<Freezer>) -> Result<Self> {
+        let mut choice = Random(plan.seed.rotate_left(32));
+        let is_verbose = choice.below(2) == 0;
+        let refused = refusals(&mut choice);
+        println!("soak: the log is verbose: {is_verbose}, refused calls: {refused:?}");
+        let verbosity = if is_verbose { " -vv" } else { "" };
         let mut words: Vec<OsString> = vec!["sh".into()];
         words.extend(
             freezers
@@ -290,6 +307,9 @@ impl Soak {
             words.extend(["--user", "--map-root-user"].map(Into::into));
         }
         words.extend(["--pid", "--fork", "--mount-proc", "--kill-child", "--"].map(Into::into));
+        words.extend([std::env::current_exe()?.into(), "refuse".into()]);
+        words.extend(refused.into_iter().map(Into::into));
+        words.push("--".into());
         words.extend_from_slice(init);
         words.extend(["--".into(), std::env::current_exe()?.into()]);
         words.extend(["app".into(), plan.seed.to_string().into()]);
@@ -297,6 +317,7 @@ impl Soak {
         let mut outer = Command::new("sh")
             .args(["-c", enter])
             .args(words)
+            .env("PIDLING_OPTIONS", format!("{OPTIONS}{verbosity}"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -328,10 +349,19 @@ impl Soak {
         drop(std::thread::spawn(move || {
             for line in BufReader::new(error?).lines() {
                 let line = line.ok()?;
-                // Contract 6.9: frozen or stopped during its shutdown, the app takes its time.
-                if !line.contains(" still lives ") {
-                    let what = format!("on standard error: {line}");
-                    shared.change(|seen| seen.fault(what));
+                let is_the_inits = line.starts_with("pidling: ");
+                let is_grave = [": warning: ", ": error: "]
+                    .iter()
+                    .any(|level| line.contains(level));
+                shared.change(|seen| {
+                    // At the end it says whom it had to kill.
+                    if !(is_the_inits && (seen.is_ending || is_verbose && !is_grave)) {
+                        seen.fault(format!("on standard error: {line}"));
+                    }
+                });
+                // A reader that sleeps, so that lines are dropped.
+                if choice.below(5000) == 0 {
+                    std::thread::sleep(choice.delay(1000));
                 }
             }
             Some(())
@@ -474,13 +504,14 @@ impl Soak {
                 && at_last.threads == 1,
             "the init has grown"
         );
+        self.shared.change(|seen| seen.is_ending = true);
         raw::kill(self.init, libc::SIGTERM)?;
         let began = Instant::now();
         let status = loop {
             if let Some(status) = self.outer.try_wait()? {
                 break status;
             }
-            ensure!(began.elapsed() < STALL, "the init does not end");
+            ensure!(began.elapsed() < LONGEST_END, "the init does not end");
             std::thread::sleep(Duration::from_millis(1));
         };
         self.init = 0;

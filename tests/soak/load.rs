@@ -1,20 +1,24 @@
-//! The load, a child of the main child: children and orphans that exit, are killed, stopped, continued and traced,
-//! and signals to the init from them. The main child writes the number of each of its signals that arrived to its
+//! The load, a child of the main child: children and orphans that exit, are killed, stopped, continued and traced, lose
+//! their first threads and change their groups, signals to the init from them, and what gets in the way of its log and of
+//! what it reads. The main child writes the number of each of its signals that arrived to its
 //! standard input; the end of that is the end of the load. It says how much it did, `count N WHAT` and
 //! `sent SIGNAL N`.
 
 use crate::random::Random;
 use crate::{REAL_TIME, Source, raw};
 use anyhow::{Context, Result, bail, ensure};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::sys::ptrace;
 use nix::sys::signal::{Signal, kill, raise};
+use nix::sys::stat::Mode;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::{Pid, getppid, pipe, setsid, write};
+use nix::unistd::{Pid, getpgrp, getppid, mkfifo, pipe, setpgid, setsid, write};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{ErrorKind, Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
 /// How long the init may take to hand a signal on.
@@ -54,6 +58,8 @@ struct Load {
     under_way: usize,
     /// The standard signal that is under way.
     standard: Option<i32>,
+    /// A FIFO is over the init's stat file.
+    has_fifo: bool,
 }
 
 pub(crate) fn run(seed: u64) -> Result<i32> {
@@ -65,6 +71,7 @@ pub(crate) fn run(seed: u64) -> Result<i32> {
         sequences: BTreeMap::new(),
         under_way: 0,
         standard: None,
+        has_fifo: false,
     };
     let mut said = Instant::now();
     while load.acknowledge(Duration::ZERO)? {
@@ -129,7 +136,7 @@ impl Load {
 
     /// Something that may happen in a container.
     fn act(&mut self) -> Result<()> {
-        match self.random.below(20) {
+        match self.random.below(26) {
             0 => self.child_that_exits(),
             1 => self.child_that_is_killed(),
             2..=5 => {
@@ -146,6 +153,11 @@ impl Load {
             16 => self.queue_from_a_child(),
             17 => self.queue_from_an_orphan(),
             18 => self.send_standard(),
+            19 => self.lose_leader(),
+            20 => self.change_group(),
+            21 => self.hold_log(),
+            22 => self.put_fifo_over_stat(),
+            23 => self.hide_processes(),
             _ => {
                 std::thread::sleep(self.random.delay(20));
                 Ok(())
@@ -229,6 +241,88 @@ impl Load {
             pid,
             self.random.pick(&[Signal::SIGSTOP, Signal::SIGCONT]),
         )?)
+    }
+
+    /// Makes an orphan whose first thread ends before its other one.
+    fn lose_leader(&mut self) -> Result<()> {
+        self.count("orphans", 1);
+        self.count("orphans without a first thread", 1);
+        let delay = self.random.delay(100);
+        let _ = orphan(|| {
+            drop(std::thread::spawn(move || {
+                std::thread::sleep(delay);
+                std::process::exit(0);
+            }));
+            raw::exit_thread()
+        })?;
+        Ok(())
+    }
+
+    /// Makes an orphan that goes from one process group to another.
+    fn change_group(&mut self) -> Result<()> {
+        self.count("orphans", 1);
+        self.count("changes of groups", 4);
+        let others = getpgrp();
+        let delay = self.random.delay(5);
+        let _ = orphan(|| {
+            let mut result = Ok(());
+            for group in [Pid::from_raw(0), others, Pid::from_raw(0), others] {
+                result = result.and(setpgid(Pid::from_raw(0), group));
+                std::thread::sleep(delay);
+            }
+            i32::from(result.is_err())
+        })?;
+        Ok(())
+    }
+
+    /// Has a process hold the pipe to which the init writes its log for a while: splice(2) waits with its mutex.
+    fn hold_log(&mut self) -> Result<()> {
+        self.count("times that the log was held", 1);
+        let (idle, _peer) = UnixStream::pair()?;
+        let hold = || i32::from(raw::splice(idle.as_raw_fd(), libc::STDERR_FILENO).is_err());
+        let holder = fork(hold)?;
+        std::thread::sleep(self.random.delay(100));
+        kill(Pid::from_raw(holder), Signal::SIGKILL)?;
+        let _ = wait(holder)?;
+        Ok(())
+    }
+
+    /// Puts a FIFO over the init's stat file, or takes it away.
+    fn put_fifo_over_stat(&mut self) -> Result<()> {
+        const STAT: &str = "/proc/1/stat";
+        if std::mem::take(&mut self.has_fifo) {
+            return Ok(umount2(STAT, MntFlags::MNT_DETACH)?);
+        }
+        let fifo = std::env::temp_dir().join(format!("soak-fifo-{}", self.random.next()));
+        mkfifo(&fifo, Mode::S_IRUSR)?;
+        let nothing = None::<&str>;
+        let put = mount(Some(&fifo), STAT, nothing, MsFlags::MS_BIND, nothing);
+        // The mount keeps it.
+        std::fs::remove_file(&fifo)?;
+        self.has_fifo = put.is_ok();
+        self.count(
+            if put.is_ok() {
+                "FIFOs"
+            } else {
+                "refused mounts"
+            },
+            1,
+        );
+        Ok(())
+    }
+
+    /// Hides processes from those who may not look at them, or shows them again, proc(5).
+    fn hide_processes(&mut self) -> Result<()> {
+        let option = self.random.pick(&["hidepid=0", "hidepid=2"]);
+        let nothing = None::<&str>;
+        let done = mount(nothing, "/proc", nothing, MsFlags::MS_REMOUNT, Some(option));
+        let what = if done.is_ok() {
+            "changes of hidepid"
+        } else {
+            "refused mounts"
+        };
+        self.count(what, 1);
+        Ok(())
     }
 
     /// Has a process trace an orphan, or the main child.

@@ -6,6 +6,10 @@
 //! child. The main child (`app`) reports every signal that arrives. Its child (`load`) makes children and orphans
 //! of all kinds, and signals the init from inside.
 //!
+//! The load also gets in the way of the init's log and of what it reads, and some processes (`stubborn`) are left to be
+//! killed at the deadline. The seed decides as well whether the init logs everything, to a reader that sleeps, and which
+//! system calls a filter of seccomp(2) refuses to it.
+//!
 //! Every signal says what it is: a real-time one carries its sender and its number in the sequence, and a
 //! standard one is not sent again before it has arrived, because the kernel keeps only one of a kind.
 
@@ -20,6 +24,7 @@ mod app;
 mod broken;
 mod checker;
 mod freezer;
+mod hostile;
 mod load;
 mod random;
 #[expect(dead_code, reason = "the probe needs more of it")]
@@ -66,9 +71,9 @@ impl Source {
         }
     }
 
-    /// The standard signals that this source alone sends, without those of job control.
+    /// The standard signals that this source alone sends, without those of job control and SIGTERM, which is for the end.
     pub(crate) fn standard(self) -> Vec<i32> {
-        let other = [libc::SIGKILL, libc::SIGSTOP, libc::SIGCHLD];
+        let other = [libc::SIGKILL, libc::SIGSTOP, libc::SIGCHLD, libc::SIGTERM];
         (1..32)
             .filter(|signal| !other.contains(signal) && !JOB_CONTROL.contains(signal))
             .filter(|signal| (signal % 2 == 0) == (self == Self::Outside))
@@ -89,6 +94,8 @@ fn main() -> Result<()> {
         Some("app") => app::run(number(rest.first())?)?,
         Some("load") => load::run(number(rest.first())?)?,
         Some("broken") => broken::run(rest)?,
+        Some("refuse") => hostile::refuse(rest)?,
+        Some("stubborn") => hostile::stubborn(rest)?,
         _ => {
             let mut plan = checker::Plan::default();
             let mut words = arguments.iter();
