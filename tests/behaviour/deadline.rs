@@ -399,7 +399,7 @@ fn a_walk_looks_at_each_process_at_most_twice() {
 }
 
 /// Contract 6.5: between the look at a process and its signal the process dies, its parent reaps it, and its number is
-/// given to somebody else. Where the kernel has no pidfd_send_signal(2) that window is there, between the last look and
+/// given to somebody else. Where the kernel has no `pidfd_send_signal(2)` that window is there, between the last look and
 /// kill(2): the control.
 #[test]
 fn whoever_got_the_number_of_a_process_after_the_look_at_it_is_left_alone() {

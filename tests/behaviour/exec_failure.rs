@@ -297,7 +297,7 @@ fn this_machine() -> (u16, &'static str) {
     (machine, name)
 }
 
-/// Whether the kernel refuses a program with ENOEXEC. Where binfmt_misc has an emulator it runs, and then there is
+/// Whether the kernel refuses a program with ENOEXEC. Where `binfmt_misc` has an emulator it runs, and then there is
 /// nothing to say; so does, beside an emulated init, what is for this machine itself.
 fn is_refused(app: &Path) -> bool {
     let mut error = None;

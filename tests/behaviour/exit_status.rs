@@ -146,11 +146,11 @@ fn a_remapped_status_becomes_0() {
 
 #[test]
 fn every_status_but_the_remapped_stays() {
-    let others = r#"$(other=0
+    let others = r"$(other=0
         while [ $other -le 255 ]; do
             [ $other = $status ] || echo --remap-exit=$other
             other=$((other + 1))
-        done)"#;
+        done)";
     expect_of_each_status(Init::new(), "", others, |status| status);
 }
 

@@ -110,10 +110,7 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<u8> {
     for descriptor in closed {
         nix::unistd::close::<i32>(descriptor)?;
     }
-    if !refused.is_empty() {
-        nix::sys::prctl::set_no_new_privs()?;
-        raw::refuse(&refused)?;
-    }
+    refuse(&refused)?;
     let failure = nix::unistd::execve(&program, &vector, &environment);
     failure
         .map(|_| 0)
@@ -149,6 +146,15 @@ fn limit(word: &OsStr) -> Result<()> {
     };
     let value = value.parse()?;
     Ok(setrlimit(resource, value, value)?)
+}
+
+/// Has the kernel refuse these calls, each with its error, if there are any.
+fn refuse(calls: &[(u32, u16)]) -> Result<()> {
+    if !calls.is_empty() {
+        nix::sys::prctl::set_no_new_privs()?;
+        raw::refuse(calls)?;
+    }
+    Ok(())
 }
 
 /// `CALL:ERROR`: the numbers of a system call and of the error that it gets instead of being carried out.

@@ -189,28 +189,29 @@ pub(crate) fn fork_as(pid: i32, work: impl FnOnce() -> i32) -> io::Result<i32> {
 /// Has the kernel refuse system calls to this process and to all that it starts, by a filter of seccomp(2): each of
 /// these numbers with its error. The filter has to let through what is called from now on.
 pub(crate) fn refuse(calls: &[(u32, u16)]) -> io::Result<()> {
-    let statement = |code: u32, operand: u32| libc::sock_filter {
-        code: code as u16,
-        jt: 0,
-        jf: 0,
-        k: operand,
+    let short = |number: u32| u16::try_from(number).map_err(io::Error::other);
+    let statement = |code: u32, operand: u32| {
+        Ok::<_, io::Error>(libc::sock_filter {
+            code: short(code)?,
+            jt: 0,
+            jf: 0,
+            k: operand,
+        })
     };
     // The number is the first field of `struct seccomp_data`.
-    let mut filter = vec![statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0)];
+    let mut filter = vec![statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0)?];
     for (call, error) in calls {
         filter.push(libc::sock_filter {
             jf: 1,
-            ..statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, *call)
+            ..statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, *call)?
         });
         let refusal = libc::SECCOMP_RET_ERRNO | u32::from(*error);
-        filter.push(statement(libc::BPF_RET | libc::BPF_K, refusal));
+        filter.push(statement(libc::BPF_RET | libc::BPF_K, refusal)?);
     }
-    filter.push(statement(
-        libc::BPF_RET | libc::BPF_K,
-        libc::SECCOMP_RET_ALLOW,
-    ));
+    let allow = libc::SECCOMP_RET_ALLOW;
+    filter.push(statement(libc::BPF_RET | libc::BPF_K, allow)?);
     let program = libc::sock_fprog {
-        len: filter.len() as u16,
+        len: u16::try_from(filter.len()).map_err(io::Error::other)?,
         filter: filter.as_mut_ptr(),
     };
     // SAFETY: the kernel copies the filter, which lives until the call is over.
@@ -224,7 +225,7 @@ pub(crate) fn refuse(calls: &[(u32, u16)]) -> io::Result<()> {
     check(result.into()).map(drop)
 }
 
-/// Has nobody but the superuser open the terminal anew, ioctl_tty(2).
+/// Has nobody but the superuser open the terminal anew, `ioctl_tty(2)`.
 pub(crate) fn make_exclusive(terminal: i32) -> io::Result<()> {
     // SAFETY: the call takes no argument.
     let result = unsafe { libc::ioctl(terminal, libc::TIOCEXCL) };

@@ -66,8 +66,6 @@ struct Seen {
     sent_inside: BTreeMap<i32, usize>,
     /// The load has ended.
     is_over: bool,
-    /// The init was told to end.
-    is_ending: bool,
     has_ended: bool,
     longest_zombie: Duration,
     most_zombies: usize,
@@ -232,6 +230,8 @@ struct Soak {
     random: Random,
     shared: Shared,
     is_over: Arc<AtomicBool>,
+    /// The init was told to end.
+    is_ending: Arc<AtomicBool>,
     counts: BTreeMap<&'static str, u64>,
     sequences: BTreeMap<i32, usize>,
     standard: BTreeMap<i32, u64>,
@@ -331,6 +331,7 @@ impl Soak {
             random: Random(!plan.seed),
             shared: shared.clone(),
             is_over: Arc::default(),
+            is_ending: Arc::default(),
             counts: BTreeMap::new(),
             sequences: BTreeMap::new(),
             standard: BTreeMap::new(),
@@ -346,6 +347,7 @@ impl Soak {
             heard.change(|seen| seen.has_ended = true);
             Some(())
         }));
+        let is_ending = Arc::clone(&soak.is_ending);
         drop(std::thread::spawn(move || {
             for line in BufReader::new(error?).lines() {
                 let line = line.ok()?;
@@ -353,12 +355,12 @@ impl Soak {
                 let is_grave = [": warning: ", ": error: "]
                     .iter()
                     .any(|level| line.contains(level));
-                shared.change(|seen| {
-                    // At the end it says whom it had to kill.
-                    if !(is_the_inits && (seen.is_ending || is_verbose && !is_grave)) {
-                        seen.fault(format!("on standard error: {line}"));
-                    }
-                });
+                // At the end it says whom it had to kill.
+                let is_right = is_ending.load(Ordering::Relaxed) || is_verbose && !is_grave;
+                if !(is_the_inits && is_right) {
+                    let what = format!("on standard error: {line}");
+                    shared.change(|seen| seen.fault(what));
+                }
                 // A reader that sleeps, so that lines are dropped.
                 if choice.below(5000) == 0 {
                     std::thread::sleep(choice.delay(1000));
@@ -504,7 +506,7 @@ impl Soak {
                 && at_last.threads == 1,
             "the init has grown"
         );
-        self.shared.change(|seen| seen.is_ending = true);
+        self.is_ending.store(true, Ordering::Relaxed);
         raw::kill(self.init, libc::SIGTERM)?;
         let began = Instant::now();
         let status = loop {

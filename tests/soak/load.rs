@@ -157,7 +157,10 @@ impl Load {
             20 => self.change_group(),
             21 => self.hold_log(),
             22 => self.put_fifo_over_stat(),
-            23 => self.hide_processes(),
+            23 => {
+                self.hide_processes();
+                Ok(())
+            }
             _ => {
                 std::thread::sleep(self.random.delay(20));
                 Ok(())
@@ -312,7 +315,7 @@ impl Load {
     }
 
     /// Hides processes from those who may not look at them, or shows them again, proc(5).
-    fn hide_processes(&mut self) -> Result<()> {
+    fn hide_processes(&mut self) {
         let option = self.random.pick(&["hidepid=0", "hidepid=2"]);
         let nothing = None::<&str>;
         let done = mount(nothing, "/proc", nothing, MsFlags::MS_REMOUNT, Some(option));
@@ -322,7 +325,6 @@ impl Load {
             "refused mounts"
         };
         self.count(what, 1);
-        Ok(())
     }
 
     /// Has a process trace an orphan, or the main child.
