@@ -98,7 +98,7 @@ pub(crate) fn measure(
             let answer = match init.kind {
                 // It answers no signal once the deadline has come.
                 Kind::Floor => vec![],
-                _ => said.numbers("answer")?,
+                Kind::Pidling | Kind::Beside | Kind::Peer => said.numbers("answer")?,
             };
             Ok([said.numbers("main_dead")?, answer])
         })?;

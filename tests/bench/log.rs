@@ -20,7 +20,7 @@ use std::fs::File;
 use std::hint::black_box;
 use std::io::{Read, Seek};
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// So many lines fit into the buffer of a terminal.
 const LINES: usize = 20;
@@ -133,8 +133,9 @@ impl Target {
         work();
         let (took, after) = (began.elapsed(), processor());
         nix::unistd::dup2_stderr(&own)?;
-        let processor_time = std::time::Duration::from(after?) - before?.into();
-        Ok([took, processor_time].map(|time| time.as_nanos() as f64))
+        let nanoseconds = |time: Duration| time.as_nanos() as f64;
+        let processor_time = nanoseconds(after?.into()) - nanoseconds(before?.into());
+        Ok([nanoseconds(took), processor_time])
     }
 
     /// Takes the only line.
