@@ -2,7 +2,8 @@
 //! and as a wrapper, in text and in JSON. The words are the log's own business; here are the facts.
 
 use harness::{
-    Events, Init, LIMIT, Limit, emulator_lacks, eventually, require_namespaces, require_root,
+    Events, Init, LIMIT, Limit, emulator_lacks, eventually, kernel_lacks, require_namespaces,
+    require_root,
 };
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -121,6 +122,9 @@ fn word(path: &Path) -> &str {
 
 #[test]
 fn a_script_whose_interpreter_is_missing() {
+    if kernel_lacks("statx(2)") {
+        return;
+    }
     let place = Place::new();
     for (line, interpreter) in [
         ("#!/usr/bin/pyhton3\n", "/usr/bin/pyhton3"),
@@ -146,6 +150,9 @@ fn a_script_whose_interpreter_is_missing() {
 /// A file that was written on another system.
 #[test]
 fn a_script_whose_lines_end_with_a_carriage_return() {
+    if kernel_lacks("statx(2)") {
+        return;
+    }
     let place = Place::new();
     let app = place.file("app", "#!/bin/sh\r\necho ran\r\n", 0o755);
     let refused = Refused {
@@ -162,6 +169,9 @@ fn a_script_whose_lines_end_with_a_carriage_return() {
 /// The file that was found along PATH is named.
 #[test]
 fn a_script_along_path_whose_interpreter_is_missing() {
+    if kernel_lacks("statx(2)") {
+        return;
+    }
     let place = Place::new();
     let app = place.file("bin/app", "#!/no/such/interpreter\n", 0o755);
     let path = word(&app);
@@ -198,6 +208,9 @@ fn a_broken_script_is_explained_though_it_is_not_in_the_last_directory_of_path()
 /// A program that was linked for musl, on a system that has none.
 #[test]
 fn a_program_whose_loader_is_missing() {
+    if kernel_lacks("statx(2)") {
+        return;
+    }
     let loader = "/lib/ld-musl-none.so.1";
     let mut program = fs::read("/bin/true").expect("true of coreutils");
     let start = program.windows(9).position(|bytes| bytes == b"/ld-linux");
@@ -316,6 +329,9 @@ fn is_refused(app: &Path) -> bool {
 /// Contract 2.5: the shell is not asked to read it.
 #[test]
 fn a_program_for_another_machine() {
+    if kernel_lacks("statx(2)") {
+        return;
+    }
     let (here, this) = this_machine();
     let place = Place::new();
     for (machine, is_64_bit, is_big_endian, name) in [
@@ -347,6 +363,9 @@ fn a_program_for_another_machine() {
 
 #[test]
 fn a_program_that_was_cut_off() {
+    if kernel_lacks("statx(2)") {
+        return;
+    }
     let whole = fs::read("/bin/true").expect("true of coreutils");
     let place = Place::new();
     for length in [4, 5, 20, 63, 64, 100] {
@@ -401,6 +420,9 @@ fn an_empty_file_is_run_and_told_with_v() {
 
 #[test]
 fn a_directory() {
+    if kernel_lacks("statx(2)") {
+        return;
+    }
     let place = Place::new();
     fs::create_dir(place.path().join("app")).expect("a directory");
     let path = place.path().join("app");
@@ -419,6 +441,9 @@ fn a_directory() {
 
 #[test]
 fn a_file_without_execute_permission() {
+    if kernel_lacks("statx(2)") {
+        return;
+    }
     let place = Place::new();
     let app = place.file("app", "#!/bin/sh\n", 0o644);
     let refused = |command, fields| Refused {
@@ -445,6 +470,9 @@ fn a_file_without_execute_permission() {
 /// What the owner alone may execute, for another user.
 #[test]
 fn a_file_that_another_user_may_execute() {
+    if kernel_lacks("statx(2)") {
+        return;
+    }
     if !require_root() {
         return;
     }
@@ -483,6 +511,9 @@ fn a_directory_on_the_way_that_may_not_be_searched() {
 
 #[test]
 fn a_file_system_that_is_mounted_noexec() {
+    if kernel_lacks("statx(2)") {
+        return;
+    }
     if !require_namespaces() || !require_root() {
         return;
     }
@@ -640,6 +671,9 @@ fn a_limit_of_processes_that_is_reached() {
 /// Contract 8.4: any bytes, and as many as there can be.
 #[test]
 fn what_is_behind_a_failure_cannot_forge_a_line() {
+    if kernel_lacks("statx(2)") {
+        return;
+    }
     let place = Place::new();
     let interpreter = format!("/no/\x1b[31m{}", "x".repeat(100));
     let app = place.file("app", format!("#!{interpreter}\n"), 0o755);

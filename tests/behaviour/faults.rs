@@ -3,7 +3,9 @@
 //! The document is the table and this file carries it out, so that neither can say more than the other.
 
 use harness::pty::Start;
-use harness::{Init, LIMIT, Output, eventually, pidling, require_namespaces, require_strace};
+use harness::{
+    Init, LIMIT, Output, eventually, kernel_lacks, pidling, require_namespaces, require_strace,
+};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::collections::BTreeSet;
@@ -326,6 +328,9 @@ fn command() -> (tempfile::TempDir, std::path::PathBuf) {
 
 #[test]
 fn every_failure_has_the_outcome_in_the_table() {
+    if kernel_lacks("pidfd_send_signal(2)") {
+        return;
+    }
     if !require_strace() || !require_namespaces() {
         return;
     }

@@ -4,8 +4,8 @@
 use crate::rest::Copies;
 use crate::shutdown::{WITHOUT_PROC, killed_from_outside, script, wait_for};
 use harness::{
-    Init, LIMIT, Limit, Output, emulator_lacks, eventually, pidling, probe, require_namespaces,
-    require_root,
+    Init, LIMIT, Limit, Output, emulator_lacks, eventually, kernel_lacks, pidling, probe,
+    require_namespaces, require_root,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -788,6 +788,9 @@ fn vocabulary() -> BTreeSet<&'static str> {
 
 #[test]
 fn every_event_is_said_with_its_level_and_its_fields() {
+    if kernel_lacks("statx(2)") {
+        return;
+    }
     if emulator_lacks(Limit::ProcessIds) {
         return;
     }

@@ -3,7 +3,8 @@
 use crate::placed::{Place, Tracer};
 use crate::shutdown::script;
 use harness::{
-    Init, LIMIT, Limit, emulator_lacks, eventually, probe, require_namespaces, require_strace,
+    Init, LIMIT, Limit, emulator_lacks, eventually, kernel_lacks, probe, require_namespaces,
+    require_strace,
 };
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use serde_json::Value;
@@ -311,6 +312,9 @@ fn a_long_word_is_cut_so_that_the_line_is_whole() {
 
 #[test]
 fn one_line_is_one_write() {
+    if kernel_lacks("pwritev2(2)") {
+        return;
+    }
     if !require_strace() {
         return;
     }
@@ -575,6 +579,9 @@ fn standard_output_is_the_main_childs_alone() {
 /// Contract 8.4: where a write that does not wait is refused, none that could wait follows.
 #[test]
 fn a_refused_write_that_would_not_wait_is_followed_by_none_that_could() {
+    if kernel_lacks("pwritev2(2)") {
+        return;
+    }
     if !require_strace() {
         return;
     }

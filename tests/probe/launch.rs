@@ -24,6 +24,7 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<u8> {
     let mut raised = Vec::new();
     let mut raised_by_self = Vec::new();
     let mut refused = Vec::new();
+    let mut newer = Vec::new();
     let mut user = None;
     let mut name = None;
     let mut has_arguments = true;
@@ -63,6 +64,7 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<u8> {
             }
             "--nice" => nice(parse(next()?)?)?,
             "--limit" => limit(next()?)?,
+            "--kernel" => newer.extend(calls_after(next()?)?),
             "--mark" => mark(parse(next()?)?)?,
             "--new-session" => drop(nix::unistd::setsid()?),
             "--terminal" => become_foreground_of(next()?)?,
@@ -110,6 +112,7 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<u8> {
     for descriptor in closed {
         nix::unistd::close::<i32>(descriptor)?;
     }
+    refused.extend(newer);
     refuse(&refused)?;
     let failure = nix::unistd::execve(&program, &vector, &environment);
     failure
@@ -164,6 +167,15 @@ fn refusal(word: &OsStr) -> Result<(u32, u16)> {
         .and_then(|word| word.split_once(':'))
         .context("launch: --refuse CALL:ERROR")?;
     Ok((call.parse()?, error.parse()?))
+}
+
+/// The system calls that came after this version of Linux, with the error that a kernel has for what it does not know.
+fn calls_after(version: &OsStr) -> Result<impl Iterator<Item = (u32, u16)>> {
+    ensure!(version == "4.4", "launch: --kernel 4.4");
+    // The first of Linux 4.5, and as many numbers as will last.
+    let first: u32 = libc::SYS_copy_file_range.try_into()?;
+    let error: u16 = libc::ENOSYS.try_into()?;
+    Ok((first..first + 300).map(move |call| (call, error)))
 }
 
 /// Marks the process and all that it starts as those of one run of the harness, `tests/harness/src/marks.rs`.

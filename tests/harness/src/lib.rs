@@ -19,6 +19,7 @@ mod emulator;
 /// Container engines, images and containers.
 pub mod engine;
 mod events;
+mod kernel;
 mod log_text;
 /// Who belongs to which run, and that nobody outlives the tests.
 pub mod marks;
@@ -37,6 +38,7 @@ pub mod terminal;
 
 pub use emulator::{Limit, emulator_lacks, is_full};
 pub use events::{Event, Events};
+pub use kernel::kernel_lacks;
 pub use log_text::{expect_log, time_in, without_times};
 pub use output::Output;
 pub use proc_status::{ProcStatus, Process, children_of, descendants_of, processes};
@@ -345,6 +347,7 @@ impl Init {
         words.extend(self.wrapper.iter().cloned());
         words.extend([probe().into(), "launch".into()]);
         words.extend(["--mark".into(), mark.to_string().into()]);
+        words.extend(kernel::launch_options());
         words.push("--new-session".into());
         words.extend(self.launch.iter().cloned());
         words.push("--".into());

@@ -18,7 +18,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use crate::{LIMIT, ProcStatus, marks, probe, processes, program};
+use crate::{LIMIT, ProcStatus, kernel, marks, probe, processes, program};
 use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use nix::pty::{grantpt, posix_openpt, ptsname_r, unlockpt};
@@ -81,7 +81,9 @@ impl Start {
         let mut command = Command::new(probe());
         // What it inherits is known then: no signal is ignored, whoever runs the tests.
         let _ = command
-            .args(["launch", "--mark", &mark.to_string(), "--argv0"])
+            .args(["launch", "--mark", &mark.to_string()])
+            .args(kernel::launch_options())
+            .arg("--argv0")
             .arg(&name)
             .arg("--")
             .arg(file.as_deref().unwrap_or(Path::new(&name)))
