@@ -99,12 +99,7 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<u8> {
         .collect::<Result<Vec<_>>>()?;
     raw::set_signal_mask(mask)?;
     for signal in raised {
-        // From another process, as most signals are.
-        let sent = Command::new(std::env::current_exe()?)
-            .args(["send", &std::process::id().to_string(), &signal.to_string()])
-            .stdout(Stdio::null())
-            .status()?;
-        ensure!(sent.success(), "launch: --raise");
+        raise_from_outside(signal)?;
     }
     for signal in raised_by_self {
         raw::kill(std::process::id().cast_signed(), signal)?;
@@ -118,6 +113,28 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<u8> {
     failure
         .map(|_| 0)
         .with_context(|| format!("cannot execute {}", program.to_string_lossy()))
+}
+
+/// Sends this process a signal from another one, as most signals are.
+fn raise_from_outside(signal: i32) -> Result<()> {
+    let sent = Command::new(std::env::current_exe()?)
+        .args(["send", &std::process::id().to_string(), &signal.to_string()])
+        .stdout(Stdio::null())
+        .status()?;
+    ensure!(sent.success(), "launch: --raise");
+    Ok(())
+}
+
+/// Has these system calls refused from now on, each with its error.
+fn refuse(calls: &[(u32, u16)]) -> Result<()> {
+    if calls.is_empty() {
+        return Ok(());
+    }
+    // The superuser may do without, and setuid programs then work as usual.
+    if !nix::unistd::geteuid().is_root() {
+        nix::sys::prctl::set_no_new_privs()?;
+    }
+    Ok(raw::refuse(calls)?)
 }
 
 fn c_string(word: &OsStr) -> Result<CString> {
