@@ -190,7 +190,7 @@ fn the_init_executes_as_many_instructions_as_before() {
     }
     if is_update {
         let comment = old.lines().filter(|line| line.starts_with('#'));
-        let comment: String = comment.map(|line| format!("{line}\n")).collect();
+        let comment: String = comment.flat_map(|line| [line, "\n"]).collect();
         std::fs::write(&path, comment + &now).unwrap();
         return;
     }
