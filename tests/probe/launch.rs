@@ -168,15 +168,6 @@ fn limit(word: &OsStr) -> Result<()> {
     Ok(setrlimit(resource, value, value)?)
 }
 
-/// Has the kernel refuse these calls, each with its error, if there are any.
-fn refuse(calls: &[(u32, u16)]) -> Result<()> {
-    if !calls.is_empty() {
-        nix::sys::prctl::set_no_new_privs()?;
-        raw::refuse(calls)?;
-    }
-    Ok(())
-}
-
 /// `CALL:ERROR`: the numbers of a system call and of the error that it gets instead of being carried out.
 fn refusal(word: &OsStr) -> Result<(u32, u16)> {
     let (call, error) = word
