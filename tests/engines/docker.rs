@@ -804,6 +804,12 @@ fn the_example_dockerfile_builds_an_image_that_works() {
     let _ = docker
         .call(&["cp", &from, source.to_str().unwrap()])
         .expect(0);
+    expect_to_build(&source);
+}
+
+/// Builds what an image's first stage holds, and asks for its version.
+#[track_caller]
+fn expect_to_build(source: &Path) {
     fs::remove_dir_all(source.join("target")).unwrap();
     let cargo = &mut Command::new(env!("CARGO"));
     let _ = finish(
@@ -818,7 +824,7 @@ fn the_example_dockerfile_builds_an_image_that_works() {
                 "--target-dir",
                 "target",
             ])
-            .current_dir(&source),
+            .current_dir(source),
     )
     .expect(0);
     let version = finish(Command::new(source.join("target/release/pidling")).arg("--version"));

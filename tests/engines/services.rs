@@ -112,7 +112,7 @@ impl Service {
     }
 }
 
-/// The notifications of a child of the main process count where NotifyAccess is `all`: systemd takes each keep-alive,
+/// The notifications of a child of the main process count where `NotifyAccess` is `all`: systemd takes each keep-alive,
 /// by which the time of the last one changes.
 #[test]
 fn a_service_of_systemd_keeps_its_watchdog_alive() {
@@ -150,7 +150,7 @@ fn the_watchdog_of_systemd_ends_a_service_that_hangs() {
     }
 }
 
-/// The variables that name the process name the app, and its socket is there. systemd 257 sets LISTEN_PIDFDID; where
+/// The variables that name the process name the app, and its socket is there. systemd 257 sets `LISTEN_PIDFDID`; where
 /// it names the init's process, the app is better off without it.
 #[test]
 fn the_variables_of_systemd_name_the_app() {
