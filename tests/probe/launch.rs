@@ -24,7 +24,6 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<u8> {
     let mut raised = Vec::new();
     let mut raised_by_self = Vec::new();
     let mut refused = Vec::new();
-    let mut newer = Vec::new();
     let mut user = None;
     let mut name = None;
     let mut has_arguments = true;
@@ -64,7 +63,8 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<u8> {
             }
             "--nice" => nice(parse(next()?)?)?,
             "--limit" => limit(next()?)?,
-            "--kernel" => newer.extend(calls_after(next()?)?),
+            // At once, because only the superuser keeps what setuid programs give.
+            "--kernel" => raw::refuse(&calls_after(next()?)?)?,
             "--mark" => mark(parse(next()?)?)?,
             "--new-session" => drop(nix::unistd::setsid()?),
             "--terminal" => become_foreground_of(next()?)?,
@@ -107,8 +107,10 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<u8> {
     for descriptor in closed {
         nix::unistd::close::<i32>(descriptor)?;
     }
-    refused.extend(newer);
-    refuse(&refused)?;
+    if !refused.is_empty() {
+        nix::sys::prctl::set_no_new_privs()?;
+        raw::refuse(&refused)?;
+    }
     let failure = nix::unistd::execve(&program, &vector, &environment);
     failure
         .map(|_| 0)
@@ -123,18 +125,6 @@ fn raise_from_outside(signal: i32) -> Result<()> {
         .status()?;
     ensure!(sent.success(), "launch: --raise");
     Ok(())
-}
-
-/// Has these system calls refused from now on, each with its error.
-fn refuse(calls: &[(u32, u16)]) -> Result<()> {
-    if calls.is_empty() {
-        return Ok(());
-    }
-    // The superuser may do without, and setuid programs then work as usual.
-    if !nix::unistd::geteuid().is_root() {
-        nix::sys::prctl::set_no_new_privs()?;
-    }
-    Ok(raw::refuse(calls)?)
 }
 
 fn c_string(word: &OsStr) -> Result<CString> {
@@ -178,12 +168,12 @@ fn refusal(word: &OsStr) -> Result<(u32, u16)> {
 }
 
 /// The system calls that came after this version of Linux, with the error that a kernel has for what it does not know.
-fn calls_after(version: &OsStr) -> Result<impl Iterator<Item = (u32, u16)>> {
+fn calls_after(version: &OsStr) -> Result<Vec<(u32, u16)>> {
     ensure!(version == "4.4", "launch: --kernel 4.4");
     // The first of Linux 4.5, and as many numbers as will last.
     let first: u32 = libc::SYS_copy_file_range.try_into()?;
     let error: u16 = libc::ENOSYS.try_into()?;
-    Ok((first..first + 300).map(move |call| (call, error)))
+    Ok((first..first + 300).map(|call| (call, error)).collect())
 }
 
 /// Marks the process and all that it starts as those of one run of the harness, `tests/harness/src/marks.rs`.
