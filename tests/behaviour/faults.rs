@@ -2,6 +2,7 @@
 //!
 //! The document is the table and this file carries it out, so that neither can say more than the other.
 
+use crate::shutdown::script;
 use harness::pty::Start;
 use harness::{
     Init, LIMIT, Output, eventually, kernel_lacks, pidling, require_namespaces, require_strace,
@@ -117,6 +118,17 @@ impl Case {
             "pause" => {
                 let mut running = init().args(["-v", "--pause"]).spawn();
                 let _ = running.wait_stderr_line("pidling: waiting for ");
+                running.signal(libc::SIGTERM);
+                outcome(&running.wait())
+            }
+            "sigio" => {
+                let fifo = trace.with_extension("fifo");
+                let text = r#"rm -f "$FIFO"; mkfifo "$FIFO"; exec 2<>"$FIFO"
+                    exec "$PROBE" app main async report exit:TERM:3"#;
+                let mut running = script(init().arg("-v"), text).env("FIFO", &fifo).spawn();
+                let _ = running.wait_line("main ready ");
+                std::fs::write(&fifo, "a").unwrap();
+                let _ = running.wait_line("main got SIGIO");
                 running.signal(libc::SIGTERM);
                 outcome(&running.wait())
             }

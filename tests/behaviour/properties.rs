@@ -251,7 +251,7 @@ proptest! {
         terminal in prop_oneof![Just(0), any::<i32>()],
         threads in prop_oneof![0..3_u32, any::<u32>()],
         other: i64,
-        sets in any::<[u32; 3]>(),
+        sets in any::<[u32; 4]>(),
     ) {
         model::check_stat(&Stat { ids, name, state, terminal, threads, other, sets });
     }

@@ -606,8 +606,8 @@ pub struct Stat {
     pub threads: u32,
     /// Every other field.
     pub other: i64,
-    /// The sets of blocked, ignored and caught signals.
-    pub sets: [u32; 3],
+    /// The sets of pending, blocked, ignored and caught signals.
+    pub sets: [u32; 4],
 }
 
 /// Reads the text of such a file, and fails unless all is found again.
@@ -619,7 +619,7 @@ pub fn check_stat(stat: &Stat) {
         terminal,
         threads,
         other,
-        sets: [blocked, ignored, caught],
+        sets: [pending, blocked, ignored, caught],
     } = stat;
     let mut text = format!("{pid} (").into_bytes();
     text.extend(name);
@@ -635,6 +635,7 @@ pub fn check_stat(stat: &Stat) {
         text.extend(
             match field {
                 20 => format!(" {threads}"),
+                31 => format!(" {pending}"),
                 32 => format!(" {blocked}"),
                 33 => format!(" {ignored}"),
                 34 => format!(" {caught}"),
@@ -677,6 +678,7 @@ pub fn check_stat(stat: &Stat) {
             assert_eq!(read.response(signal, true), expected, "{number}");
         }
         assert_eq!(read.response(signal, false), Response::NeverGot);
+        assert!(number == 32 || read.pending.contains(signal) == has(pending));
     }
 }
 

@@ -26,7 +26,7 @@ fuzz_target!(|data: &[u8]| {
                 terminal: 0,
                 threads: 1,
                 other: -1,
-                sets: [1, 2, 4],
+                sets: [256, 1, 2, 4],
             });
         }
         b'd' => {
