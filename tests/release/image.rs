@@ -7,6 +7,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -310,6 +311,12 @@ fn podman_takes_the_image_of_this_machine_and_copies_from_it() {
     assert_version(&run("built", &[]).expect(0));
 }
 
+/// Whoever loads the image into the engine that the tests share removes it in the end, and nobody else meanwhile.
+pub(crate) fn lock_loaded_image() -> MutexGuard<'static, ()> {
+    static LOADED: Mutex<()> = Mutex::new(());
+    LOADED.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// An engine that knows no layout takes all images, each by its own name. The old builder copies from it, and
 /// `BuildKit`.
 #[test]
@@ -319,6 +326,7 @@ fn docker_takes_the_image_of_this_machine_and_copies_from_it() {
     };
     let place = Directory::new();
     let Some(archive) = image(&place) else { return };
+    let _loaded = lock_loaded_image();
     let _ = docker
         .call(&["load", "--input", archive.to_str().unwrap()])
         .expect(0);

@@ -12,6 +12,7 @@ const ACT: [(&str, &[&str]); 8] = [
         &[
             "event_loop",
             "actions",
+            "proc_reader",
             "spawn",
             "standard_error",
             "terminal",

@@ -349,6 +349,7 @@ fn the_ways_to_install_in_the_readme_work() {
         assert_eq!(commands.matches(from).count(), 1, "{from}: {commands}");
         commands.replace(from, to)
     });
+    let _loaded = crate::image::lock_loaded_image();
     let _ = finish(
         docker
             .in_environment("sh")
