@@ -42,7 +42,7 @@ fn the_table_and_the_chart_come_from_the_same_run() {
         "SIGTERM to the init's end, µs",
         "deadline to everybody's death, ms",
     ] {
-        for value in row(title) {
+        for value in row(title).into_iter().filter(|value| *value != "-") {
             assert!(chart.contains(&format!(">{value}</text>")), "{title}");
         }
     }
