@@ -219,8 +219,10 @@ impl Case {
             position,
         } = self;
         let inject = format!("inject={call}:error={error}:when={position}");
-        // The first kill(2) forwards the stop signal. If it fails, the main child lives on to the deadline.
-        let is_never_asked = call == "kill" && *position == 1;
+        // The first kill(2) forwards the stop signal. If it fails, the main child lives on to the deadline, unless it was
+        // for its group: then another one is for the main child alone.
+        let has_second_try = story.options.contains(&"-g");
+        let is_never_asked = call == "kill" && *position == 1 && !has_second_try;
         let status = if is_never_asked {
             KILLED
         } else {
