@@ -547,10 +547,10 @@ fn whoever_is_dead_is_not_given_up() {
     }
     let mut running = Init::new()
         .limit(Duration::from_secs(60))
-        .traced(["-o", "/dev/null", "--inject=wait4:delay_enter=150000"])
+        .traced(["-o", "/dev/null", "--inject=wait4:delay_enter=100000"])
         .args(["-t", GRACE])
         .args(JSON)
-        .probe(["tree", "flat", "50"])
+        .probe(["tree", "flat", "100"])
         .spawn();
     let _ = running.wait_line("ready ");
     running.signal(TERM);

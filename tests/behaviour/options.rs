@@ -735,7 +735,7 @@ fn with_a_parent_that_dies_before_the_request(signal: &str) -> Running {
     let mut running = Init::new()
         .binary("/bin/sh")
         // The main child would die of it before it reports it.
-        .signal_setup("USR1", "")
+        .signal_setup(signal, "")
         .args(["-c", &script])
         .spawn();
     assert!(eventually(LIMIT, || {
