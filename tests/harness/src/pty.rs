@@ -322,14 +322,15 @@ impl Session {
         members.into_iter().filter_map(named).collect()
     }
 
-    /// Waits until there is a process of this name below the command, and returns the newest one.
+    /// Waits until there is a process of this name below the command, and returns the newest one. The child of an init,
+    /// which bears its name and its words until it has executed its program, is none.
     #[track_caller]
     pub fn process(&mut self, name: &str) -> i32 {
         let mut found = None;
         self.eventually(&format!("a process named {name}"), |session| {
             let members = session.members().into_iter();
             found = members
-                .filter(|(_, one)| one == name)
+                .filter(|(pid, one)| one == name && !(name == "pidling" && is_before_exec(*pid)))
                 .map(|(pid, _)| pid)
                 .max();
             found.is_some()
@@ -412,4 +413,10 @@ fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
     haystack
         .windows(needle.len())
         .position(|window| window == needle)
+}
+
+/// Whether a process has the words of its parent.
+fn is_before_exec(pid: i32) -> bool {
+    let words = |pid: &str| std::fs::read(format!("/proc/{pid}/cmdline")).ok();
+    ProcStatus::of(pid).is_some_and(|one| words(&pid.to_string()) == words(one.field("PPid")))
 }
