@@ -378,7 +378,10 @@ impl Steps for Actions<'_> {
     }
 
     fn stop_itself(&mut self) {
-        self.kill(Recipient::Process(self.own), Signal::STOP);
+        // PID 1 would not stop, pid_namespaces(7), but lose a SIGCONT that has come already, signal(7).
+        if self.role == Role::Wrapper {
+            self.kill(Recipient::Process(self.own), Signal::STOP);
+        }
     }
 
     fn child_stopped(&mut self, signal: Signal, in_shutdown: bool) {
