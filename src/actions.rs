@@ -351,7 +351,7 @@ impl Steps for Actions<'_> {
             (Asked::MainChild | Asked::Group, Some(child)) => {
                 ("kill", kill(Recipient::Process(child), Some(signal)))
             }
-            (Asked::Rest | Asked::Nobody, _) | (_, None) => ("read", self.survivors.signal(signal)),
+            (Asked::Rest, _) | (_, None) => ("read", self.survivors.signal(signal)),
         };
         self.log.ignored(call, sent);
         let elapsed = self.now().since(began);
@@ -371,7 +371,7 @@ impl Steps for Actions<'_> {
                     name: stat.name,
                 },
                 state: stat.state,
-                response: stat.response(last.signal, last.asked != Asked::Nobody),
+                response: stat.response(last.signal, last.asked.is_some()),
                 signal: last.signal,
             });
         }

@@ -227,6 +227,17 @@ impl Proc {
         })
     }
 
+    /// Opens the directory of a process and looks at it; `None` where either fails.
+    pub fn look<'m>(
+        &self,
+        pid: Pid,
+        memory: &'m mut [u8; STAT],
+    ) -> Option<(ProcessDirectory<'_>, ProcessStat<'m>)> {
+        let process = self.process(pid).ok()?;
+        let stat = process.stat(memory).ok()?;
+        Some((process, stat))
+    }
+
     /// Whether a process exists, as kill(2) says, and cannot be looked at here. Reliable for a child that is not
     /// reaped yet.
     #[must_use]

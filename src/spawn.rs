@@ -9,7 +9,7 @@ use crate::exec_failure::ProcessLimit;
 use crate::limits::PATH;
 use crate::log::event::{Event, StartStep};
 use crate::log::{Log, Outlet};
-use crate::path_search::{self, DEFAULT_PATH};
+use crate::path_search::{self, Candidate, DEFAULT_PATH};
 use crate::posix::errno::Errno;
 use crate::posix::pid::Pid;
 use crate::posix::signal::{Signal, SignalSet};
@@ -186,21 +186,20 @@ impl<'a> Command<'a> {
         name.get(..15).unwrap_or(name)
     }
 
-    /// Writes the path of a candidate, and a null byte; `None` where there is none.
-    fn candidate<'b>(&self, candidate: usize, memory: &'b mut [u8]) -> Option<ZStr<'b>> {
-        let mut buffer = Buffer::new(memory);
-        let candidate = path_search::candidates(self.word, self.path).nth(candidate)?;
-        candidate.write(&mut buffer).ok()?;
-        ZStr::from_bytes_until_nul(buffer.into_bytes())
+    /// The path of a candidate by its place among all; `None` where there is none.
+    fn candidate<'b>(&self, place: usize, memory: &'b mut [u8]) -> Option<ZStr<'b>> {
+        path_of(
+            path_search::candidates(self.word, self.path).nth(place)?,
+            memory,
+        )
     }
 
     /// The first candidate that is there. For execve(2), ENOENT is also the answer where a script's interpreter or a
     /// program's loader is missing, after which the search has gone on.
     fn first_that_exists(&self) -> Option<usize> {
         let mut memory = [0; PATH];
-        let count = path_search::candidates(self.word, self.path).count();
-        (0..count).find(|candidate| {
-            let path = self.candidate(*candidate, &mut memory);
+        path_search::candidates(self.word, self.path).position(|candidate| {
+            let path = path_of(candidate, &mut memory);
             path.is_some_and(|path| file::stat(path).is_ok())
         })
     }
@@ -261,6 +260,13 @@ impl<'a> Command<'a> {
             log.say(&Event::EmptyFile { path: path.bytes() });
         }
     }
+}
+
+/// Writes the path of a candidate, and a null byte; `None` where it does not fit.
+fn path_of<'b>(candidate: Candidate<'_>, memory: &'b mut [u8]) -> Option<ZStr<'b>> {
+    let mut buffer = Buffer::new(memory);
+    candidate.write(&mut buffer).ok()?;
+    ZStr::from_bytes_until_nul(buffer.into_bytes())
 }
 
 /// Which limit of processes is reached: that of the control group, else that of the user.

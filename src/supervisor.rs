@@ -33,8 +33,6 @@ pub enum Asked {
     Group,
     /// The rest; the main child is dead.
     Rest,
-    /// Nobody: it could not be sent.
-    Nobody,
 }
 
 impl From<Target> for Asked {
@@ -49,8 +47,8 @@ impl From<Target> for Asked {
 /// The last stop signal or step of the ladder, which whoever has to be killed did not act on (contract 6.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct LastSignal {
-    /// Who was sent it.
-    pub asked: Asked,
+    /// Who was sent it; `None` where it could not be sent.
+    pub asked: Option<Asked>,
     /// Which signal.
     pub signal: Signal,
 }
@@ -305,7 +303,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
             sent_for_others: SignalSet::EMPTY,
             sent_for_terminal: SignalSet::EMPTY,
             last_signal: LastSignal {
-                asked: Asked::MainChild,
+                asked: Some(Asked::MainChild),
                 signal: Signal::TERM,
             },
             group_has_term: false,
@@ -459,8 +457,8 @@ impl<'a, S: Steps> Supervisor<'a, S> {
         }
     }
 
-    /// Sends a signal on to the target (contract 3.2). Returns who got it.
-    fn forward(&mut self, received: &Received) -> Asked {
+    /// Sends a signal on to the target (contract 3.2). Returns who got it, if anybody.
+    fn forward(&mut self, received: &Received) -> Option<Asked> {
         let signal = received.signal;
         let is_from_terminal = is_from_terminal(received);
         if is_from_terminal {
@@ -474,17 +472,14 @@ impl<'a, S: Steps> Supervisor<'a, S> {
             self.options.target
         };
         self.group_has_term |= target == Target::Group && signal == Signal::TERM;
-        if self.steps.forward(target, received) {
-            target.into()
-        } else {
-            Asked::Nobody
-        }
+        let was_sent = self.steps.forward(target, received);
+        was_sent.then_some(target.into())
     }
 
     /// Notes that a stop signal or a step of the ladder was sent.
-    fn ask(&mut self, asked: Asked, signal: Signal) {
+    fn ask(&mut self, asked: Option<Asked>, signal: Signal) {
         self.last_signal = LastSignal { asked, signal };
-        self.group_was_asked |= asked == Asked::Group;
+        self.group_was_asked |= asked == Some(Asked::Group);
     }
 
     // ---- Children ----
@@ -608,7 +603,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
         if self.deadline.is_none() {
             self.deadline = Some(self.deadline_of_rest(ended.at));
         }
-        self.ask(Asked::Rest, Signal::TERM);
+        self.ask(Some(Asked::Rest), Signal::TERM);
         self.steps.terminate_rest(self.group_has_term);
     }
 
@@ -694,7 +689,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
             self.group_has_term |= to == Asked::Group && signal == Signal::TERM;
         }
         let was_sent = self.steps.escalate(to, signal, began);
-        self.ask(if was_sent { to } else { Asked::Nobody }, signal);
+        self.ask(was_sent.then_some(to), signal);
     }
 
     /// The deadline has passed (contract 6.3): the main child first, then the rest, then words.

@@ -317,8 +317,7 @@ impl Survivors {
         let _ = proc.for_each(&mut |pid| {
             let mut text = [0; STAT];
             if pid != self.own
-                && let Ok(process) = proc.process(pid)
-                && let Ok(stat) = process.stat(&mut text)
+                && let Some((_, stat)) = proc.look(pid, &mut text)
             {
                 places = places.saturating_sub(1);
                 if stat.parent.is_none() || from_outside.contains(&stat.parent) {
@@ -348,10 +347,10 @@ impl Survivors {
         }
         let is_main_child = Some(stat.pid) == self.main_child;
         let got = match last.asked {
-            Asked::MainChild => is_main_child,
-            Asked::Group => is_main_child || is_member(stat, self.group),
-            Asked::Rest => true,
-            Asked::Nobody => false,
+            Some(Asked::MainChild) => is_main_child,
+            Some(Asked::Group) => is_main_child || is_member(stat, self.group),
+            Some(Asked::Rest) => true,
+            None => false,
         };
         self.killed.add(seen(stat, stat.response(last.signal, got)));
     }
@@ -366,9 +365,7 @@ impl Survivors {
             }
             if !self.killed.has_room() {
                 self.killed.count = self.killed.count.saturating_add(1);
-            } else if let Ok(process) = proc.process(pid)
-                && let Ok(stat) = process.stat(&mut text)
-            {
+            } else if let Some((_, stat)) = proc.look(pid, &mut text) {
                 self.note(&stat, last);
             }
             ControlFlow::Continue(())
@@ -388,8 +385,7 @@ impl Survivors {
         let walk = proc.for_each(&mut |pid| {
             let mut text = [0; STAT];
             if pid != self.own
-                && let Ok(process) = proc.process(pid)
-                && let Ok(stat) = process.stat(&mut text)
+                && let Some((process, stat)) = proc.look(pid, &mut text)
                 && stat.is_alive()
             {
                 visit(&process, &stat);
@@ -409,12 +405,10 @@ impl Survivors {
         let mut family = Family::new()?;
         let walk = proc.for_each(&mut |pid| {
             let mut text = [0; STAT];
-            if pid == self.own {
-                family.add(pid, None);
-            } else if let Ok(process) = proc.process(pid)
-                && let Ok(stat) = process.stat(&mut text)
-            {
-                family.add(pid, stat.parent);
+            let stat = proc.look(pid, &mut text).map(|(_, stat)| stat);
+            // The init is one of them even where the look at it fails.
+            if pid == self.own || stat.is_some() {
+                family.add(pid, stat.and_then(|stat| stat.parent));
             }
             ControlFlow::Continue(())
         })?;
@@ -423,8 +417,7 @@ impl Survivors {
         while let Some(pid) = family.next_member(&mut index) {
             let mut text = [0; STAT];
             if pid != self.own
-                && let Ok(process) = proc.process(pid)
-                && let Ok(stat) = process.stat(&mut text)
+                && let Some((process, stat)) = proc.look(pid, &mut text)
                 && stat.is_alive()
                 && stat.parent.is_some_and(|parent| family.has(parent))
             {

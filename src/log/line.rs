@@ -423,12 +423,12 @@ impl Named<'_> {
 fn append_time((seconds, milliseconds): (u32, u32), buffer: &mut Buffer<'_>) {
     let mut day = seconds / 86_400;
     let mut year = 1970_u32;
-    while let Some(later) = day.checked_sub(days(2, year).wrapping_add(OTHER_MONTHS)) {
+    while let Some(later) = day.checked_sub(days_of_year(year)) {
         day = later;
         year = year.wrapping_add(1);
     }
     let mut month = 1_u32;
-    while let Some(later) = day.checked_sub(days(month, year)) {
+    while let Some(later) = day.checked_sub(days_of_month(month, year)) {
         day = later;
         month = month.wrapping_add(1);
     }
@@ -448,17 +448,20 @@ fn append_time((seconds, milliseconds): (u32, u32), buffer: &mut Buffer<'_>) {
     buffer.push(b'Z');
 }
 
-/// How many days a year has without February.
-const OTHER_MONTHS: u32 = 337;
+/// How many days a year has in the Gregorian calendar.
+const fn days_of_year(year: u32) -> u32 {
+    if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) {
+        366
+    } else {
+        365
+    }
+}
 
-/// How many days a month has, 1 to 12, in the Gregorian calendar.
-const fn days(month: u32, year: u32) -> u32 {
+/// How many days a month has, 1 to 12.
+const fn days_of_month(month: u32, year: u32) -> u32 {
     match month {
         4 | 6 | 9 | 11 => 30,
-        2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => {
-            29
-        }
-        2 => 28,
+        2 => days_of_year(year).wrapping_sub(337),
         _ => 31,
     }
 }

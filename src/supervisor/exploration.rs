@@ -424,7 +424,10 @@ impl Facts {
     }
 
     fn ask(&mut self, asked: Asked, signal: Signal) {
-        self.last_signal = Some(LastSignal { asked, signal });
+        self.last_signal = Some(LastSignal {
+            asked: Some(asked),
+            signal,
+        });
         if asked == Asked::Group {
             self.group_stops = self.group_stops.with(signal);
         }

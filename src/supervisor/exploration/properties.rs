@@ -438,7 +438,7 @@ fn sigkill_goes_to_the_main_child_then_to_the_rest_and_then_it_is_said() {
         |moment| moment.does(|step| matches!(step, Step::KillRest(..) | Step::KillMainChild(..))),
         |moment| {
             let last = moment.before.last_signal.unwrap_or(LastSignal {
-                asked: Asked::MainChild,
+                asked: Some(Asked::MainChild),
                 signal: Signal::TERM,
             });
             let since = match (moment.before.began, moment.before.ended) {
