@@ -398,6 +398,24 @@ fn a_walk_looks_at_each_process_at_most_twice() {
     }
 }
 
+/// A shell as process 1, which starts the wrapper by these words and beside it a stranger: it gets the number that the
+/// main child writes to `$PIDS` once that is free.
+fn beside_a_stranger(wrapper: &str) -> String {
+    format!(
+        r#"
+        exec 4<&0
+        mkfifo "$PIDS"
+        {wrapper} <&4 &
+        wrapper=$!
+        read pid <"$PIDS"
+        "$PROBE" reborn "$pid" <&4 &
+        reborn=$!
+        wait $wrapper; echo "wrapper $?"
+        exec 4<&-
+        wait $reborn"#
+    )
+}
+
 /// Contract 6.5: between the look at a process and its signal the process dies, its parent reaps it, and its number is
 /// given to somebody else. Where the kernel has no `pidfd_send_signal(2)` that window is there, between the last look and
 /// kill(2): the control.
@@ -409,18 +427,7 @@ fn whoever_got_the_number_of_a_process_after_the_look_at_it_is_left_alone() {
     if !require_namespaces() || !require_root() {
         return;
     }
-    // Process 1 is a shell that starts the stranger beside the wrapper.
-    let beside = r#"
-        exec 4<&0
-        mkfifo "$PIDS"
-        "$@" <&4 &
-        wrapper=$!
-        read pid <"$PIDS"
-        "$PROBE" reborn "$pid" <&4 &
-        reborn=$!
-        wait $wrapper; echo "wrapper $?"
-        exec 4<&-
-        wait $reborn"#;
+    let beside = beside_a_stranger(r#""$@""#);
     let main = r#"(trap "" TERM; "$PROBE" app victim session & echo $! >"$PIDS"; wait) &
         read line <&3; exit 3"#;
     let without = format!("{}:{}", libc::SYS_pidfd_send_signal, libc::ENOSYS);
@@ -432,7 +439,7 @@ fn whoever_got_the_number_of_a_process_after_the_look_at_it_is_left_alone() {
         let init = Init::new()
             .as_pid_1()
             .limit(Duration::from_secs(60))
-            .through(["sh", "-c", beside, "sh"])
+            .through(["sh", "-c", &beside, "sh"])
             .launch(refused)
             .arg("-a");
         let pid_file = directory.path().join("pid");
@@ -570,24 +577,16 @@ fn a_stranger_with_the_number_of_the_dead_main_child_is_left_alone() {
     for members in ["", r#""$PROBE" app member & "#] {
         let directory = tempfile::tempdir().unwrap();
         let pid_file = directory.path().join("pid");
-        // Process 1 is a shell that starts the stranger beside the wrapper, which alone has no /proc.
-        let beside = r#"
-            mkfifo "$PIDS"
-            unshare --mount sh -c 'umount -l /proc && exec "$@"' sh "$@" <&4 &
-            wrapper=$!
-            read pid <"$PIDS"
-            "$PROBE" reborn "$pid" <&4 &
-            reborn=$!
-            wait $wrapper; echo "wrapper $?"
-            exec 4<&-
-            wait $reborn"#;
+        // The wrapper alone has no /proc.
+        let beside =
+            beside_a_stranger(r#"unshare --mount sh -c 'umount -l /proc && exec "$@"' sh "$@""#);
         let main = format!(
             r#"{members}"$PROBE" app daemon session & echo $$ >"$PIDS"; read line <&3; exit 3"#
         );
         let init = Init::new()
             .as_pid_1()
             .limit(Duration::from_secs(20))
-            .through(["sh", "-c", &format!("exec 4<&0; {beside}"), "sh"])
+            .through(["sh", "-c", &beside, "sh"])
             .args(["-a", "-t", "1s"]);
         let mut running = script(init, &main).env("PIDS", &pid_file).spawn();
         let _ = running.wait_line("daemon ready ");

@@ -166,43 +166,42 @@ fn a_script_whose_lines_end_with_a_carriage_return() {
     refused.check(Init::new);
 }
 
-/// The file that was found along PATH is named.
+/// The file that was found along PATH is named. execvp(3) goes on after such a script, and finds nothing in the
+/// directories after it.
 #[test]
 fn a_script_along_path_whose_interpreter_is_missing() {
     if kernel_lacks("statx(2)") {
         return;
     }
-    let place = Place::new();
-    let app = place.file("bin/app", "#!/no/such/interpreter\n", 0o755);
-    let path = word(&app);
-    let refused = Refused {
-        command: "app",
-        status: 127,
-        reason: "missing_interpreter",
-        error: "ENOENT",
-        fields: &[("interpreter", "/no/such/interpreter"), ("path", path)],
-        facts: &["'/no/such/interpreter'", path],
-    };
-    refused.check(|| Init::new().env("PATH", place.path().join("bin")));
-}
-
-/// execvp(3) goes on after such a script, and finds nothing in the directories after it.
-#[test]
-fn a_broken_script_is_explained_though_it_is_not_in_the_last_directory_of_path() {
-    let place = Place::new();
-    let app = place.file("bin/app", "#!/bin/sh\r\necho app\r\n", 0o755);
-    let path = word(&app);
-    let refused = Refused {
-        command: "app",
-        status: 127,
-        reason: "missing_interpreter",
-        error: "ENOENT",
-        fields: &[("interpreter", "/bin/sh\r"), ("path", path)],
-        facts: &[r"'/bin/sh\x0d'", "carriage return", path],
-    };
-    let directories = ["none", "bin", "none"].map(|name| place.path().join(name));
-    let directories = std::env::join_paths(directories).unwrap();
-    refused.check(|| Init::new().env("PATH", &directories));
+    for (directories, text, interpreter, facts) in [
+        (
+            &["bin"][..],
+            "#!/no/such/interpreter\n",
+            "/no/such/interpreter",
+            &["'/no/such/interpreter'"][..],
+        ),
+        (
+            &["none", "bin", "none"],
+            "#!/bin/sh\r\necho app\r\n",
+            "/bin/sh\r",
+            &[r"'/bin/sh\x0d'", "carriage return"],
+        ),
+    ] {
+        let place = Place::new();
+        let app = place.file("bin/app", text, 0o755);
+        let path = word(&app);
+        let refused = Refused {
+            command: "app",
+            status: 127,
+            reason: "missing_interpreter",
+            error: "ENOENT",
+            fields: &[("interpreter", interpreter), ("path", path)],
+            facts: &[facts, &[path]].concat(),
+        };
+        let directories = directories.iter().map(|name| place.path().join(name));
+        let directories = std::env::join_paths(directories).unwrap();
+        refused.check(|| Init::new().env("PATH", &directories));
+    }
 }
 
 /// A program that was linked for musl, on a system that has none.

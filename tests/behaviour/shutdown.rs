@@ -971,23 +971,33 @@ pub(crate) fn enter(init: i32, steps: &[&str]) -> Stranger {
     Stranger::start(&mut command)
 }
 
-/// Contract 6.5.
-#[test]
-fn processes_that_entered_the_namespace_are_waited_for() {
+/// PID 1 with these options, whose main child reports, and a process that has entered its namespace. `None` where that
+/// cannot be had, which has been said.
+#[track_caller]
+fn with_a_visitor(options: &[&str], steps: &[&str]) -> Option<(Running, Stranger)> {
     if emulator_lacks(Limit::ProcessIds) {
-        return;
+        return None;
     }
     if !require_namespaces() || !require_root() {
-        return;
+        return None;
     }
     let mut running = Init::new()
         .json()
         .as_pid_1()
-        .args(["-v", "-a"])
+        .args(options)
         .probe(["app", "main", "report"])
         .spawn();
     let _ = running.wait_line("main ready");
-    let mut stranger = enter(running.init_pid(), &["report"]);
+    let stranger = enter(running.init_pid(), steps);
+    Some((running, stranger))
+}
+
+/// Contract 6.5.
+#[test]
+fn processes_that_entered_the_namespace_are_waited_for() {
+    let Some((mut running, mut stranger)) = with_a_visitor(&["-v", "-a"], &["report"]) else {
+        return;
+    };
     running.close_stdin();
     let _ = running.wait_line("main done");
     assert_eq!(stranger.line(), "stranger got SIGTERM\n");
@@ -1011,20 +1021,9 @@ fn processes_that_entered_the_namespace_are_waited_for() {
 /// the signal.
 #[test]
 fn a_group_wide_sigterm_spares_no_process_that_entered_the_namespace() {
-    if emulator_lacks(Limit::ProcessIds) {
+    let Some((mut running, mut stranger)) = with_a_visitor(&["-v", "-g", "-a"], &["report"]) else {
         return;
-    }
-    if !require_namespaces() || !require_root() {
-        return;
-    }
-    let mut running = Init::new()
-        .json()
-        .as_pid_1()
-        .args(["-v", "-g", "-a"])
-        .probe(["app", "main", "report"])
-        .spawn();
-    let _ = running.wait_line("main ready");
-    let mut stranger = enter(running.init_pid(), &["report"]);
+    };
     running.signal(TERM);
     let _ = running.wait_line("main got SIGTERM");
     running.close_stdin();
@@ -1039,20 +1038,10 @@ fn a_group_wide_sigterm_spares_no_process_that_entered_the_namespace() {
 
 #[test]
 fn processes_that_entered_the_namespace_are_killed_at_the_deadline() {
-    if emulator_lacks(Limit::ProcessIds) {
+    let Some((mut running, mut stranger)) = with_a_visitor(&["-a", "-t500ms"], &["ignore:TERM"])
+    else {
         return;
-    }
-    if !require_namespaces() || !require_root() {
-        return;
-    }
-    let mut running = Init::new()
-        .json()
-        .as_pid_1()
-        .args(["-a", "-t500ms"])
-        .probe(["app", "main", "report"])
-        .spawn();
-    let _ = running.wait_line("main ready");
-    let mut stranger = enter(running.init_pid(), &["ignore:TERM"]);
+    };
     running.close_stdin();
     assert_eq!(stranger.rest(), "");
     let line = survivor(3, "probe", 'S', "ignores", "SIGTERM");

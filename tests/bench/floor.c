@@ -270,8 +270,8 @@ static _Noreturn void bare_spawn(struct command command, int shares_memory)
     }
 }
 
-/* fork + setpgid + exec, and then a loop of rt_sigtimedwait(2) and kill(2), or wait4(2). */
-static _Noreturn void bare_forward(struct command command)
+/* fork + setpgid + exec, with all signals blocked in this process alone. */
+static long start_with_signals_blocked(struct command *command)
 {
     uint64_t mask;
     CALL4(__NR_rt_sigprocmask, MASK_BLOCK, &all_signals, &mask, MASK_SIZE);
@@ -279,9 +279,15 @@ static _Noreturn void bare_forward(struct command command)
     if (child == 0) {
         CALL2(__NR_setpgid, 0, 0);
         CALL4(__NR_rt_sigprocmask, MASK_SET, &mask, 0, MASK_SIZE);
-        execute(&command);
+        execute(command);
     }
-    check(child, "cannot fork");
+    return check(child, "cannot fork");
+}
+
+/* fork + setpgid + exec, and then a loop of rt_sigtimedwait(2) and kill(2), or wait4(2). */
+static _Noreturn void bare_forward(struct command command)
+{
+    long child = start_with_signals_blocked(&command);
     for (;;) {
         long signal = CALL4(__NR_rt_sigtimedwait, &all_signals, 0, 0, MASK_SIZE);
         if (signal != SIGNAL_CHLD) {
@@ -334,16 +340,8 @@ static void kill_everybody(void)
 /* fork + setpgid + exec; SIGTERM is passed on, and so many milliseconds later everybody is killed. */
 static _Noreturn void bare_deadline(long milliseconds, struct command command)
 {
-    uint64_t mask;
     CALL5(__NR_prctl, SET_SUBREAPER, 1, 0, 0, 0);
-    CALL4(__NR_rt_sigprocmask, MASK_BLOCK, &all_signals, &mask, MASK_SIZE);
-    long child = fork();
-    if (child == 0) {
-        CALL2(__NR_setpgid, 0, 0);
-        CALL4(__NR_rt_sigprocmask, MASK_SET, &mask, 0, MASK_SIZE);
-        execute(&command);
-    }
-    check(child, "cannot fork");
+    long child = start_with_signals_blocked(&command);
     while (CALL4(__NR_rt_sigtimedwait, &all_signals, 0, 0, MASK_SIZE) != SIGNAL_TERM)
         ;
     CALL2(__NR_kill, child, SIGNAL_TERM);

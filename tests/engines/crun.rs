@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use harness::engine::{
     Directory, Ended, LIMIT, Process, Running, eventually_some, fill_root, finish, orphans,
 };
-use harness::{Requirement, eventually, program, require};
+use harness::{Requirement, eventually, program, require_ok};
 use serde_json::{Value, json};
 
 /// Hides the control groups of version 1, with which crun refuses to run where some are of version 2.
@@ -29,10 +29,7 @@ impl Crun {
     /// Looks whether crun works here. A test that gets `None` is to be skipped, the reason has been said.
     #[track_caller]
     fn new() -> Option<Self> {
-        let result = Self::try_new();
-        let reason = result.as_ref().err().cloned().unwrap_or_default();
-        let _ = require(Requirement::Crun, result.is_ok(), &reason);
-        result.ok()
+        require_ok(Requirement::Crun, Self::try_new())
     }
 
     fn try_new() -> Result<Self, String> {

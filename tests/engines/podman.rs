@@ -9,7 +9,7 @@ use std::process::Command;
 use harness::engine::{
     Directory, Ended, LIMIT, Process, Running, archive, eventually_some, fill_root, finish, orphans,
 };
-use harness::{Requirement, code_blocks, eventually, pidling, program, require};
+use harness::{Requirement, code_blocks, eventually, pidling, program, require_ok};
 
 use crate::quick_start::{SERVER, make_executable};
 
@@ -27,10 +27,7 @@ impl Podman {
     /// Looks whether podman works here. A test that gets `None` is to be skipped, the reason has been said.
     #[track_caller]
     fn new() -> Option<Self> {
-        let result = Self::try_new();
-        let reason = result.as_ref().err().cloned().unwrap_or_default();
-        let _ = require(Requirement::Podman, result.is_ok(), &reason);
-        result.ok()
+        require_ok(Requirement::Podman, Self::try_new())
     }
 
     fn try_new() -> Result<Self, String> {

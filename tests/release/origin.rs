@@ -58,6 +58,16 @@ fn bill_of_materials() -> Option<PathBuf> {
     )
 }
 
+/// The name and the version of each of these.
+fn named(list: &Value) -> BTreeSet<String> {
+    let list = list.as_array().unwrap().iter();
+    list.map(|one| {
+        let field = |name: &str| one[name].as_str().unwrap();
+        format!("{} {}", field("name"), field("version"))
+    })
+    .collect()
+}
+
 /// The crates and, of the compiler's libraries, `core`.
 #[test]
 fn the_bill_of_materials_names_what_is_in_the_binary() {
@@ -75,15 +85,7 @@ fn the_bill_of_materials_names_what_is_in_the_binary() {
     );
     let binary = release().unwrap().join(Architecture::here().file());
     assert_eq!(subject["hashes"][0]["content"], sha256(&binary));
-    let named: BTreeSet<String> = bill["components"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|one| {
-            let field = |name: &str| one[name].as_str().unwrap();
-            format!("{} {}", field("name"), field("version"))
-        })
-        .collect();
+    let named = named(&bill["components"]);
     let mut expected = linked();
     assert!(expected.insert(format!("core {}", compiler().0)));
     assert_eq!(named, expected);
@@ -134,15 +136,7 @@ fn a_scanner_finds_the_bill_of_materials_beside_the_file_and_in_the_image() {
         )
         .expect(0);
         let found: Value = serde_json::from_str(&found.stdout).unwrap();
-        let found: BTreeSet<String> = found["artifacts"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|one| {
-                let field = |name: &str| one[name].as_str().unwrap();
-                format!("{} {}", field("name"), field("version"))
-            })
-            .collect();
+        let found = named(&found["artifacts"]);
         let mut expected = linked();
         expected.extend([
             format!("core {}", compiler().0),

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::{Requirement, eventually, marks, pidling, program, require};
+use crate::{Requirement, eventually, marks, pidling, program, require, require_ok};
 
 /// How long any one command of an engine may take, and any one state may take to come.
 pub const LIMIT: Duration = Duration::from_secs(60);
@@ -376,13 +376,7 @@ impl Docker {
             });
             Self::start("docker-init")
         });
-        match shared {
-            Ok(docker) => Some(docker),
-            Err(reason) => {
-                let _ = require(Requirement::Docker, false, reason);
-                None
-            }
-        }
+        require_ok(Requirement::Docker, shared.as_ref().map_err(String::clone))
     }
 
     /// Starts an engine with the init under test installed under this name; where that cannot be, uses

@@ -43,7 +43,8 @@ pub use log_text::{expect_log, time_in, without_times};
 pub use output::Output;
 pub use proc_status::{ProcStatus, Process, children_of, descendants_of, processes};
 pub use requirements::{
-    Requirement, peer, program, require, require_namespaces, require_root, require_strace,
+    Requirement, peer, program, require, require_namespaces, require_ok, require_root,
+    require_strace,
 };
 pub use running::Running;
 pub use source::{code_blocks, system_calls};

@@ -322,15 +322,15 @@ impl Session {
         members.into_iter().filter_map(named).collect()
     }
 
-    /// Waits until there is a process of this name below the command, and returns the newest one. The child of an init,
-    /// which bears its name and its words until it has executed its program, is none.
+    /// Waits until there is a process of this name below the command, and returns the newest one. One that has not
+    /// executed its program yet still bears its parent's name and words, and does not count.
     #[track_caller]
     pub fn process(&mut self, name: &str) -> i32 {
         let mut found = None;
         self.eventually(&format!("a process named {name}"), |session| {
             let members = session.members().into_iter();
             found = members
-                .filter(|(pid, one)| one == name && !(name == "pidling" && is_before_exec(*pid)))
+                .filter(|(pid, one)| one == name && !is_before_exec(*pid))
                 .map(|(pid, _)| pid)
                 .max();
             found.is_some()

@@ -114,6 +114,14 @@ pub fn require(what: Requirement, is_there: bool, reason: &str) -> bool {
     is_there
 }
 
+/// What a test needs, if it can be had; else as [`require`], for the reason that the error gives.
+#[track_caller]
+pub fn require_ok<T>(what: Requirement, result: Result<T, String>) -> Option<T> {
+    let reason = result.as_ref().err().cloned().unwrap_or_default();
+    let _ = require(what, result.is_ok(), &reason);
+    result.ok()
+}
+
 /// Returns whether the superuser runs the tests.
 #[track_caller]
 pub fn require_root() -> bool {
