@@ -274,11 +274,17 @@ fn a_release_can_be_signed_and_verified_as_the_guide_says() {
                 .arg(place.join("dist")),
         );
         let _ = copy.expect(0);
-        let run = |commands: &str| {
+        // The user has nothing of the releaser's but files.
+        let homes = ["releaser", "user"].map(|home| place.join(home));
+        for home in &homes {
+            fs::create_dir(home).unwrap();
+        }
+        let [releaser, user] = &homes;
+        let run = |home: &Path, commands: &str| {
             finish(
                 Command::new("sh")
                     .args(["-e", "-c", commands])
-                    .env("HOME", place.path())
+                    .env("HOME", home)
                     .env_remove("GNUPGHOME")
                     .current_dir(place.join("dist")),
             )
@@ -289,13 +295,15 @@ fn a_release_can_be_signed_and_verified_as_the_guide_says() {
             panic!("{title}: {section}");
         };
         let [sign, verify] = [sign, verify].map(|block| block.split("```").next().unwrap());
-        let _ = run(sign).expect(0);
-        let _ = run(verify).expect(0);
+        let _ = run(releaser, sign).expect(0);
+        let _ = run(user, verify).expect(0);
         let sums = place.join("dist/SHA256SUMS");
         let text = fs::read_to_string(&sums).unwrap();
         fs::write(&sums, text.replacen('0', "1", 1)).unwrap();
-        let changed = run(verify);
+        let changed = run(user, verify);
         assert_ne!(changed.code(), Some(0), "{title}: {changed}");
-        let _ = run("gpgconf --kill all || true");
+        for home in &homes {
+            let _ = run(home, "gpgconf --kill all || true");
+        }
     }
 }
