@@ -330,9 +330,9 @@ fn the_infra_container_of_a_pod_reaps_for_its_members_and_ends_at_once() {
     assert_eq!(podman.wait(infra.text()), 0);
 }
 
-/// The manifests of the documents as they stand, in pods one after the other. What README shows is the `spec` of one.
+/// The manifests of the recipes as they stand, in pods one after the other.
 #[test]
-fn the_kubernetes_manifests_of_the_documents_run() {
+fn the_kubernetes_manifests_of_the_recipes_run() {
     let Some(podman) = Podman::new() else {
         return;
     };
@@ -341,20 +341,9 @@ fn the_kubernetes_manifests_of_the_documents_run() {
     for image in ["app", "pidling-with-cp"] {
         podman.import(&podman.root, "ENV PATH=/bin", image);
     }
-    let kubernetes = |document| {
-        let mut blocks = code_blocks(document, "yaml");
-        blocks.retain(|block| block.contains("containers:"));
-        blocks
-    };
-    let mut manifests = kubernetes("docs/recipes.md");
+    let mut manifests = code_blocks("docs/recipes.md", "yaml");
+    manifests.retain(|block| block.contains("kind: Pod"));
     assert_eq!(manifests.len(), 2);
-    for spec in kubernetes("README.md") {
-        let spec = spec.replace('\n', "\n  ");
-        manifests.push(format!(
-            "apiVersion: v1\nkind: Pod\nmetadata:\n  name: app\nspec:\n  {spec}\n"
-        ));
-    }
-    assert_eq!(manifests.len(), 3);
     for manifest in manifests {
         let file = podman.place.write("pod.yaml", &manifest);
         let file = file.to_str().unwrap();
@@ -390,9 +379,10 @@ fn the_dockerfiles_of_the_recipes_build() {
     make_executable(&podman.root.write("bin/your-program", SERVER));
     podman.import(&podman.root, "CMD [\"your-program\"]", "base");
     let blocks = code_blocks("docs/recipes.md", "dockerfile");
-    assert_eq!(blocks.len(), 3);
+    assert_eq!(blocks.len(), 4);
     for block in blocks {
         let context = Directory::new();
+        context.copy(pidling(), "pidling");
         context.copy(pidling(), "pidling-linux-amd64");
         let _ = context.write("Dockerfile", &format!("FROM base\n{block}"));
         let argument = "--build-arg=TARGETARCH=amd64";

@@ -135,6 +135,49 @@ fn the_docker_commands_of_the_documents_run() {
     assert_eq!(count, 5);
 }
 
+/// The image as the recipe makes it, started and used as GitHub's runner does. The step without the init is the negative
+/// control.
+#[test]
+fn a_step_of_the_ci_recipes_leaves_no_process_behind() {
+    const LITTER: &str = "#!/bin/sh\nsleep 1000 >/dev/null 2>&1 &\n";
+    let Some(docker) = Docker::shared() else {
+        return;
+    };
+    let recipes = fs::read_to_string(package().join("docs/recipes.md")).unwrap();
+    let (_, recipes) = recipes.split_once("\n## CI jobs\n").unwrap();
+    let (recipes, _) = recipes.split_once("\n## ").unwrap();
+    let (_, block) = recipes.split_once("```dockerfile\n").unwrap();
+    let (block, _) = block.split_once("```").unwrap();
+    let context = Directory::new();
+    context.copy(pidling(), "pidling");
+    make_executable(&context.write("your-program", LITTER));
+    // The small system has an init of its own.
+    let base = format!("FROM {}\nRUN rm /pidling\n", docker.image);
+    let file = format!("{base}COPY your-program /bin/\n{block}");
+    let _ = context.write("Dockerfile", &file);
+    let image = Image::build(docker, &context, "ci");
+
+    let run = ["run", "--detach", "--network=none", "--init"];
+    let instead = ["--entrypoint=tail", &image.name, "-f", "/dev/null"];
+    let run = docker.call(&[run, instead].concat()).expect(0);
+    let container = Container::adopt(docker, run.text().to_owned());
+    let step = |command: &str| {
+        let _ = container.exec(&["sh", "-e", "-c", command]).expect(0);
+        let names = container.processes().into_iter().map(|one| one.name);
+        names.collect::<Vec<_>>()
+    };
+    let commands = recipes
+        .split(['\n', '`', '\''])
+        .map(|part| part.trim_start_matches([' ', '-']))
+        .map(|part| part.trim_start_matches("run: "))
+        .filter(|part| part.ends_with(" -- your-program"));
+    assert_eq!(commands.clone().count(), 4);
+    for command in commands {
+        assert_eq!(step(command), ["tail"], "{command}");
+    }
+    assert_eq!(step("your-program"), ["tail", "sleep"]);
+}
+
 /// A project of Compose, taken down when it is dropped.
 struct Compose<'a> {
     docker: &'a Docker,

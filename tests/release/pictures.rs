@@ -109,8 +109,8 @@ fn time_line() -> String {
     const STEP: usize = 20;
     const CHILD_DIES: usize = 22;
     const REST_DIES: usize = 25;
-    const DEADLINE: usize = 27;
     const PLATFORM: usize = 30;
+    const DEADLINE: usize = PLATFORM - 2;
     // The upper edges of the bars, and their height.
     const INIT: usize = 92;
     const CHILD: usize = 168;
@@ -185,7 +185,7 @@ fn time_line() -> String {
         (0, 0, DELAY, "--stop-delay 5s"),
         (0, CHILD_DIES, REST_DIES, "--wait-all"),
         (1, 0, STEP, "--escalate 20s:QUIT"),
-        (2, 0, DEADLINE, "--grace-period 27s"),
+        (2, 0, DEADLINE, "--grace-period 28s"),
         (3, 0, PLATFORM, "docker stop -t 30"),
     ] {
         picture.span((at(from), at(to)), SPANS + row * 28, words);
