@@ -58,6 +58,7 @@ pub fn run(arguments: StringList<'_>, environment: StringList<'_>) -> u8 {
         Request::Pause => None,
     };
 
+    // Orphans of its own come to it then, as all do to PID 1 (contract 1.4).
     if role == Role::Wrapper {
         log.ignored("prctl", process::set_child_subreaper());
     }
@@ -105,7 +106,7 @@ pub fn run(arguments: StringList<'_>, environment: StringList<'_>) -> u8 {
         }
     };
 
-    // ---- The line of no return: from here, nothing but a step of the supervisor ends the init. ----
+    // ---- The line of no return: from here, nothing but a step of the supervisor ends the init (contract 4.5). ----
     let pid = main_child.as_ref().map(|main_child| main_child.pid);
     let actions = Actions::new(&options, own, role, main_child, job, log);
     EventLoop::new(Supervisor::new(&options, role, pid, actions)).run()

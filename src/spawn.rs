@@ -300,8 +300,8 @@ pub struct Plan<'a> {
 }
 
 impl Plan<'_> {
-    /// Forks the main child, as the leader of a process group or a session of its own, which executes the command.
-    /// Returns its process; execve(2) may still fail, or wait (contract 1.7).
+    /// Forks the main child, as the leader of a process group or a session of its own, which executes the command
+    /// (contract 2.1). Returns its process; execve(2) may still fail, or wait (contract 1.7).
     ///
     /// # Errors
     /// EAGAIN at a limit of processes; ENOMEM.
@@ -332,7 +332,8 @@ impl Plan<'_> {
         process::exit(failure.status())
     }
 
-    /// Becomes the leader of a group or session, and takes the terminal.
+    /// Becomes the leader of a group or session, and takes the terminal (contract 2.1, 2.2). Ignores SIGCHLD again if
+    /// the init found it ignored (contract 1.5).
     fn prepare(&self) -> Result<(), (StartStep, Errno)> {
         match self.isolation {
             Isolation::ProcessGroup => {
@@ -351,7 +352,8 @@ impl Plan<'_> {
         Ok(())
     }
 
-    /// Executes the command as execvp(3) does, and returns only to say why not.
+    /// Executes the command as execvp(3) does (contract 2.5), with the signal mask that the init inherited (contract
+    /// 2.3). Returns only to say why not.
     fn execute(
         &self,
         arguments: StringList<'_>,

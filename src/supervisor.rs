@@ -121,7 +121,7 @@ pub struct Ending {
     pub all_killed: bool,
 }
 
-/// Whether the terminal sent the signal (contract 3.2).
+/// Whether the terminal sent the signal (contract 3.2, 5.1).
 fn is_from_terminal(received: &Received) -> bool {
     received.code == Code::Kernel && received.signal.is_sent_by_terminals()
 }
@@ -165,7 +165,7 @@ pub trait Steps {
     fn kill_main_child(&mut self, main_child: Pid, last: LastSignal);
     /// Looks at the rest and sends it SIGKILL.
     fn kill_rest(&mut self, last: LastSignal);
-    /// Says who had to be killed, and what they did about the last signal.
+    /// Says who had to be killed, and what they did about the last signal (contract 6.6).
     fn report_killed(&mut self, signal: Signal, since: Since);
     /// Sends SIGKILL again, to whoever was born meanwhile or seen late.
     fn kill_again(&mut self, main_child: Option<Pid>);
@@ -209,7 +209,7 @@ impl Ended {
     }
 }
 
-/// The first stop signal while it is held back, and what came with it.
+/// The first stop signal while it is held back, and what came with it (contract 6.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Held {
     until: Instant,
@@ -343,7 +343,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
 
     // ---- Signals ----
 
-    /// A signal other than SIGCHLD was received (contract 3).
+    /// A signal other than SIGCHLD was received (contract 3.1, 3.3).
     pub fn received(&mut self, received: &Received) {
         let signal = received.signal;
         if self.steps.is_own(received) {
@@ -573,7 +573,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
         }
     }
 
-    /// The main child is dead, or the pause is over: ends, or waits for the rest.
+    /// The main child is dead, or the pause is over: ends, or waits for the rest (contract 4.4, 6.4).
     fn wait_for_rest_or_end(&mut self, ended: Ended) {
         self.phase = Phase::WaitingForRest(ended);
         if let Some(shutdown) = &mut self.shutdown {
@@ -713,7 +713,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
         self.steps.report_killed(last.signal, since);
     }
 
-    /// SIGKILL was sent and somebody is still there.
+    /// SIGKILL was sent and somebody is still there (contract 6.3).
     fn keep_killing(&mut self, killing: Killing, now: Instant) {
         if now >= killing.since.after(GIVE_UP) {
             self.steps.give_up(killing.since);

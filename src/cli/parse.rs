@@ -10,7 +10,7 @@ use crate::posix::signal::{Signal, SignalSet};
 use crate::posix::time::Milliseconds;
 
 /// Reads the argument vector, its first word included, and the environment, entries of the form `NAME=value`.
-/// `PIDLING_OPTIONS` counts for process 1 alone.
+/// `PIDLING_OPTIONS` counts for process 1 alone (contract 1.3).
 ///
 /// An option that prints something, or a word that cannot be used, decides what is to be done; what follows it is
 /// read for the log format only.
