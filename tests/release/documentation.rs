@@ -399,6 +399,100 @@ fn a_grace_period_is_2_s_shorter_than_the_platforms_wherever_that_is_known() {
     }
 }
 
+/// A number of `src/limits.rs`.
+fn limit(name: &str) -> u64 {
+    let limits = read("src/limits.rs");
+    let (_, rest) = limits
+        .split_once(&format!("pub const {name}: "))
+        .expect(name);
+    let (_, value) = rest.split_once(" = ").expect(name);
+    let (value, _) = value.split_once(';').expect(name);
+    let digits: String = value.chars().filter(char::is_ascii_digit).collect();
+    digits.parse().expect(name)
+}
+
+/// Where words repeat a number of `src/limits.rs`, with `#` for the number. Times are in milliseconds there.
+const REPEATED: &str = "
+| BATCH | docs/contract.md | at most # reaps happen |
+| BATCH | docs/contract.md | after at most # in a row |
+| BATCH | docs/benchmarks.md | after each # pidling looks |
+| REAPED_AT_END | docs/contract.md | dead already, at most # |
+| LISTED | docs/contract.md | looks at up to # others |
+| LISTED | docs/contract.md | (at most #, then a count) |
+| LISTED | docs/contract.md | looks at # processes at most |
+| LISTED | docs/events.md | than the # that are named |
+| LISTED | man/pidling.1 | Beyond the # that are named |
+| KILL_AGAIN | docs/contract.md | repeated every # ms |
+| GIVE_UP | docs/contract.md | after # s the init gives up |
+| GIVE_UP | docs/recipes.md | waits # seconds for it |
+| GIVE_UP | man/pidling.1 | waits # seconds for it |
+| REST_GRACE | docs/contract.md | Without one it is # s after |
+| REST_GRACE | README.md | alone gives the rest # s |
+| REST_GRACE | docs/shutdown.md | or # seconds without one |
+| REST_GRACE | docs/shutdown.md | until # seconds after the stop |
+| REST_GRACE | man/pidling.1 | the rest has # seconds |
+| PATIENT_PLATFORM | docs/contract.md | took more than # s |
+| PATIENT_PLATFORM | man/pidling.1 | took more than # seconds |
+| SLOW_STOP | docs/contract.md | # s after the first stop signal |
+| SLOW_STOP | docs/shutdown.md | still lives after # seconds |
+| SLOW_STOP | docs/events.md | still lives, # s after its stop |
+| SLOW_STOP | docs/troubleshooting.md | and # seconds later |
+| SLOW_STOP | man/pidling.1 | still lives, # seconds after |
+| SAME_STOP | docs/contract.md | at least # ms later |
+| ESCALATIONS | docs/contract.md | (repeatable, at most #) |
+| ESCALATIONS | man/pidling.1 | given up to # times |
+| LONGEST_TIME | docs/contract.md | up to # h. |
+| LONGEST_TIME | docs/shutdown.md | up to # hours |
+| LONGEST_TIME | man/pidling.1 | up to # hours |
+| LINE | docs/contract.md | at most # bytes |
+| LINE | docs/events.md | of at most # bytes |
+";
+
+#[test]
+fn the_numbers_that_are_decisions_are_the_same_in_all_words() {
+    for row in REPEATED.trim().lines().map(cells) {
+        let [name, file, words] = &row[..] else {
+            panic!("{row:?}");
+        };
+        let unit = match &**name {
+            "GIVE_UP" | "REST_GRACE" | "PATIENT_PLATFORM" | "SLOW_STOP" => 1000,
+            "LONGEST_TIME" => 3_600_000,
+            _ => 1,
+        };
+        let number = limit(name) / unit;
+        let number = match (number / 1000, number % 1000) {
+            (0, number) => number.to_string(),
+            (thousands, rest) => format!("{thousands},{rest:03}"),
+        };
+        let text = read(file);
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let words = words.replace('#', &number);
+        assert!(text.contains(&words), "{name}: {file}: {words}");
+    }
+}
+
+/// The version behind each of these names, and how many architectures there are.
+#[test]
+fn the_documents_name_this_version_and_all_architectures() {
+    let version = env!("CARGO_PKG_VERSION");
+    let mut count = 0;
+    for file in ["README.md", "docs/verifying.md"] {
+        let text = read(file);
+        for mark in ["pidling_", "pidling-", "pidling:"] {
+            let behind = text.split(mark).skip(1);
+            for rest in behind.filter(|rest| rest.starts_with(|one: char| one.is_ascii_digit())) {
+                count += 1;
+                assert!(rest.starts_with(version), "{file}: {mark}{rest:.20}");
+            }
+        }
+    }
+    assert!(count > 8, "{count}");
+    let architectures = read(".ci/architectures");
+    let lines = architectures.lines().filter(|line| !line.starts_with('#'));
+    assert_eq!(lines.count(), 9);
+    assert!(read("README.md").contains("[nine architectures]"));
+}
+
 #[test]
 fn the_documents_name_the_oldest_compiler() {
     let version = env!("CARGO_PKG_RUST_VERSION");
