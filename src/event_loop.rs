@@ -33,17 +33,66 @@ enum Wait {
     AllBut(SignalSet),
 }
 
+/// Whose turn it is (contract 3.7): how many signals and how many dead children are taken before the other kind, and the
+/// clock, are looked at.
+#[derive(Debug)]
+struct Turns {
+    /// Signals received in a row, without a look at anything else.
+    signals: u8,
+    /// Which ones these were.
+    which: SignalSet,
+    /// Reaps left until the next look at the pending signals.
+    reaps: u8,
+}
+
+impl Turns {
+    /// Nothing was taken yet.
+    const fn new() -> Self {
+        Self {
+            signals: 0,
+            which: SignalSet::EMPTY,
+            reaps: BATCH,
+        }
+    }
+
+    /// A wait has ended with this signal. After SIGCHLD comes a batch of reaps; after any other signal, of which more may
+    /// be pending, one.
+    fn signal_received(&mut self, signal: Signal) {
+        self.signals = self.signals.saturating_add(1);
+        self.which = self.which.with(signal);
+        self.reaps = if signal == Signal::CHLD { BATCH } else { 1 };
+    }
+
+    /// A wait has ended without a signal: the row is over.
+    fn no_signal(&mut self) {
+        *self = Self::new();
+    }
+
+    /// Takes one reap, if one is left.
+    fn take_reap(&mut self) -> bool {
+        let is_left = self.reaps > 0;
+        self.reaps = self.reaps.saturating_sub(1);
+        is_left
+    }
+
+    /// After a full batch of signals in a row: which ones these were. The next row begins.
+    fn take_full_row(&mut self) -> Option<SignalSet> {
+        if self.signals < BATCH {
+            return None;
+        }
+        let which = self.which;
+        self.signals = 0;
+        self.which = SignalSet::EMPTY;
+        Some(which)
+    }
+}
+
 /// The loop's own state, and the supervisor.
 pub struct EventLoop<'a> {
     supervisor: Supervisor<'a, Actions<'a>>,
+    turns: Turns,
     /// Children may have changed state. SIGCHLDs coalesce, signal(7), so these are not only those named.
     unreaped: bool,
-    /// Reaps left until the next look at the pending signals.
-    reaps_left: u8,
-    /// Signals received in a row, without a look at anything else.
-    in_a_row: u8,
-    /// Which ones these were.
-    which_in_a_row: SignalSet,
     /// PID 1 has no children, but is not alone in its namespace: processes have entered it by setns(2).
     shares_namespace: bool,
 }
@@ -54,11 +103,9 @@ impl<'a> EventLoop<'a> {
     pub const fn new(supervisor: Supervisor<'a, Actions<'a>>) -> Self {
         Self {
             supervisor,
+            turns: Turns::new(),
             // Some may have died before the init blocked SIGCHLD.
             unreaped: true,
-            reaps_left: BATCH,
-            in_a_row: 0,
-            which_in_a_row: SignalSet::EMPTY,
             shares_namespace: false,
         }
     }
@@ -91,16 +138,12 @@ impl<'a> EventLoop<'a> {
             Wait::BetweenReaps => (SignalSet::ALL.without(Signal::CHLD), Some(Milliseconds(0))),
             Wait::AllBut(received) => (received.complement(), Some(Milliseconds(0))),
         };
-        self.reaps_left = BATCH;
         match signal::wait_for_signal(signals, timeout) {
             Ok(received) => {
-                self.in_a_row = self.in_a_row.saturating_add(1);
-                self.which_in_a_row = self.which_in_a_row.with(received.signal);
+                self.turns.signal_received(received.signal);
                 if received.signal == Signal::CHLD {
                     Wake::Child(Pid::new(received.sender.pid))
                 } else {
-                    // More signals may be pending: in a storm of children, one reap for each.
-                    self.reaps_left = 1;
                     Wake::Signal(received)
                 }
             }
@@ -111,11 +154,8 @@ impl<'a> EventLoop<'a> {
     /// How to wait next. After a batch of signals everything else gets its turn: children and the clock at once, other
     /// signals by the next look.
     fn next_wait(&mut self) -> Wait {
-        if self.in_a_row >= BATCH {
-            let received = self.which_in_a_row;
+        if let Some(received) = self.turns.take_full_row() {
             self.everything_else();
-            self.in_a_row = 0;
-            self.which_in_a_row = SignalSet::EMPTY;
             return Wait::AllBut(received);
         }
         if self.unreaped {
@@ -141,8 +181,7 @@ impl<'a> EventLoop<'a> {
     /// The wait ended without a signal: the time is up, the init was stopped and resumed (EINTR), or the call failed
     /// with an error that no kernel gives.
     fn no_signal(&mut self, wait: &Wait, error: Errno) -> Wake {
-        self.in_a_row = 0;
-        self.which_in_a_row = SignalSet::EMPTY;
+        self.turns.no_signal();
         match (error, wait) {
             (Errno::EAGAIN, Wait::Sleep(Some(at))) => {
                 // Those who share the namespace may have left meanwhile, and a failing call may have lost a SIGCHLD.
@@ -174,15 +213,14 @@ impl<'a> EventLoop<'a> {
         if let Some(pid) = named
             && let Ok(Waited::Changed(pid, status)) = process::wait(Some(pid))
         {
-            self.reaps_left = self.reaps_left.saturating_sub(1);
+            let _ = self.turns.take_reap();
             self.supervisor.child_changed_state(pid, status);
         }
     }
 
     /// Reaps what is there to be reaped (contract 4.1), but no more than what is left of a batch.
     fn reap_batch(&mut self) {
-        while self.unreaped && self.reaps_left > 0 {
-            self.reaps_left = self.reaps_left.saturating_sub(1);
+        while self.unreaped && self.turns.take_reap() {
             match process::wait(None) {
                 Ok(Waited::Changed(pid, status)) => {
                     self.supervisor.child_changed_state(pid, status);
@@ -211,5 +249,51 @@ impl<'a> EventLoop<'a> {
                 self.supervisor.nobody_left();
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Takes all reaps that are left.
+    fn reaps(turns: &mut Turns) -> u8 {
+        let mut count = 0;
+        while turns.take_reap() {
+            count += 1;
+        }
+        count
+    }
+
+    #[test]
+    fn a_child_is_followed_by_a_batch_and_any_other_signal_by_one() {
+        let mut turns = Turns::new();
+        assert_eq!(reaps(&mut turns), BATCH);
+        turns.signal_received(Signal::TERM);
+        assert_eq!(reaps(&mut turns), 1);
+        turns.signal_received(Signal::CHLD);
+        assert_eq!(reaps(&mut turns), BATCH);
+        turns.no_signal();
+        assert_eq!(reaps(&mut turns), BATCH);
+    }
+
+    #[test]
+    fn a_row_is_full_after_a_batch_of_signals_and_not_when_a_wait_ends_without_one() {
+        let mut turns = Turns::new();
+        for _ in 1..BATCH {
+            turns.signal_received(Signal::HUP);
+            assert_eq!(turns.take_full_row(), None);
+        }
+        turns.signal_received(Signal::CHLD);
+        let which = SignalSet::EMPTY.with(Signal::HUP).with(Signal::CHLD);
+        assert_eq!(turns.take_full_row(), Some(which));
+        assert_eq!(turns.take_full_row(), None);
+
+        for _ in 1..BATCH {
+            turns.signal_received(Signal::HUP);
+        }
+        turns.no_signal();
+        turns.signal_received(Signal::HUP);
+        assert_eq!(turns.take_full_row(), None);
     }
 }
