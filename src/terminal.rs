@@ -248,15 +248,24 @@ const fn asks_for_terminal(signal: Signal) -> bool {
 impl Stop {
     /// What follows (contract 5.2, 5.3).
     const fn reaction(self) -> Reaction {
-        let asks = asks_for_terminal(self.signal);
-        let Some(foreground) = self.foreground else {
-            return match self.role {
-                Role::Pid1 if self.signal.is_terminal_stop() => Reaction::Resume,
-                Role::Pid1 | Role::Wrapper => Reaction::Leave,
-            };
-        };
-        match (self.role, foreground) {
-            (_, Foreground::Init | Foreground::Nobody) if asks => {
+        match (self.foreground, self.role) {
+            (Some(foreground), _) if asks_for_terminal(self.signal) => {
+                self.reaction_to_request(foreground)
+            }
+            // No shell above ever resumes it.
+            (_, Role::Pid1) if self.signal.is_terminal_stop() => Reaction::Resume,
+            (Some(Foreground::Init | Foreground::MainChild), Role::Wrapper) => self.stop_in_front(),
+            (_, Role::Pid1)
+            | (Some(Foreground::Others | Foreground::Nobody) | None, Role::Wrapper) => {
+                Reaction::Leave
+            }
+        }
+    }
+
+    /// What follows where the main child has used the terminal from the background, or did so until just now.
+    const fn reaction_to_request(self, foreground: Foreground) -> Reaction {
+        match (foreground, self.role) {
+            (Foreground::Init | Foreground::Nobody, _) => {
                 if self.is_asynchronous {
                     Reaction::Leave
                 } else {
@@ -264,30 +273,29 @@ impl Stop {
                 }
             }
             // Resumed, it would only be stopped again.
-            (Role::Pid1, Foreground::Others) if asks => Reaction::Leave,
+            (Foreground::Others, Role::Pid1) => Reaction::Leave,
             // A job in the background: the kernel would have sent this signal to all of it if the main child's group
             // were the init's. A shell that sees no stopped job sends no SIGCONT with its `fg`.
-            (Role::Wrapper, Foreground::Others) if asks => {
+            (Foreground::Others, Role::Wrapper) => {
                 if self.in_shutdown || self.is_asynchronous {
                     Reaction::Leave
                 } else {
                     Reaction::StopWithIt(self.signal)
                 }
             }
-            // No shell above ever resumes it.
-            (Role::Pid1, _) if self.signal.is_terminal_stop() => Reaction::Resume,
-            (Role::Pid1, _) | (Role::Wrapper, Foreground::Others | Foreground::Nobody) => {
-                Reaction::Leave
-            }
-            (Role::Wrapper, Foreground::Init | Foreground::MainChild) => {
-                if self.is_asynchronous && !self.signal.is_terminal_stop() {
-                    Reaction::Leave
-                } else if self.in_shutdown {
-                    Reaction::Resume
-                } else {
-                    Reaction::StopWithIt(Signal::TSTP)
-                }
-            }
+            (Foreground::MainChild, Role::Pid1) => Reaction::Resume,
+            (Foreground::MainChild, Role::Wrapper) => self.stop_in_front(),
+        }
+    }
+
+    /// What follows for a wrapper whose job is the terminal's foreground.
+    const fn stop_in_front(self) -> Reaction {
+        if self.is_asynchronous && !self.signal.is_terminal_stop() {
+            Reaction::Leave
+        } else if self.in_shutdown {
+            Reaction::Resume
+        } else {
+            Reaction::StopWithIt(Signal::TSTP)
         }
     }
 
