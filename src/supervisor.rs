@@ -580,10 +580,9 @@ impl<'a, S: Steps> Supervisor<'a, S> {
             shutdown.slow_at = None;
         }
         if self.killing.is_some() {
-            // The rest of a wrapper lives on where SIGKILL has missed it; that of PID 1 ends with it.
-            if self.options.wait_all || self.role == Role::Wrapper {
-                self.steps.kill_again(None);
-            } else {
+            // The rest of PID 1 ends with it; that of a wrapper would live on where SIGKILL has missed it, and gets it
+            // again in time.
+            if self.role == Role::Pid1 && !self.options.wait_all {
                 self.end(ended);
             }
             return;

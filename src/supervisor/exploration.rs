@@ -407,9 +407,8 @@ impl Facts {
                         self.ended = self.ended.or(Some((self.now, None)));
                     }
                 }
-                Step::KillAgain { .. } if event.is_wake_up() => self.last_killed = Some(*at),
-                Step::KillAgain { .. }
-                | Step::StopItself
+                Step::KillAgain { .. } => self.last_killed = Some(*at),
+                Step::StopItself
                 | Step::ChildStopped { .. }
                 | Step::Reaped { .. }
                 | Step::ChildEnded
