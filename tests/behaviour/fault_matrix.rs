@@ -193,6 +193,7 @@ impl Story {
                 !name.is_empty() && bytes.all(|byte| byte == b'_' || byte.is_ascii_alphanumeric())
             };
             if let Some(call) = line.split_once('(').map(|(call, _)| call).filter(is_name) {
+                let call = harness::call_of_strace_name(call);
                 *counts.entry(call.to_owned()).or_insert(0) += 1;
             }
         }
@@ -218,6 +219,7 @@ impl Case {
             error,
             position,
         } = self;
+        let call = harness::strace_name(call);
         let inject = format!("inject={call}:error={error}:when={position}");
         // The first kill(2) forwards the stop signal. If it fails, the main child lives on to the deadline, unless it was
         // for its group: then another one is for the main child alone.

@@ -127,12 +127,13 @@ fn a_thread_dump_starts_no_deadline() {
     if !require_namespaces() {
         return;
     }
-    // The trap runs once the read has ended: with a line, or because the signal came first.
+    // The trap runs once the read has ended: because of the signal, or with the line that comes after it.
     let dumper = r#"trap 'echo stacks' QUIT; echo ready
         while [ "$line" != quit ]; do read line <&3 && echo "$line"; done"#;
     let mut running = script(init().arg("-t100ms"), dumper).spawn();
     let _ = running.wait_line("ready");
     running.signal(QUIT);
+    let _ = running.until_event("signal_forwarded");
     running.send_line("one");
     let _ = running.wait_line("stacks");
     expect_no_shutdown(&running);

@@ -66,6 +66,24 @@ pub fn is_32_bit() -> bool {
     start.starts_with(b"\x7fELF\x01")
 }
 
+/// The calls that have another name in an init of 32 bits, syscalls(2).
+const NAMES_ON_32_BITS: [(&str, &str); 2] = [("fstatfs", "fstatfs64"), ("mmap", "mmap2")];
+
+/// The name by which strace(1) knows a call of the init's.
+pub fn strace_name(call: &str) -> &str {
+    let mut names = NAMES_ON_32_BITS.iter();
+    let other = names.find(|(name, _)| *name == call && is_32_bit());
+    other.map_or(call, |(_, other)| other)
+}
+
+/// The call that strace(1) shows under this name.
+pub fn call_of_strace_name(name: &str) -> &str {
+    let mut names = NAMES_ON_32_BITS.iter();
+    names
+        .find(|(_, other)| *other == name)
+        .map_or(name, |(call, _)| call)
+}
+
 /// The number with which `/proc/PID/syscall` shows a call of the init's, given those of this machine and of
 /// 32-bit x86, whose programs run here as well. An emulator makes the calls of this machine.
 pub fn call_number(here: nix::libc::c_long, on_x86: u8) -> String {
