@@ -451,12 +451,17 @@ impl Steps for Actions<'_> {
     fn report_killed(&mut self, signal: Signal, since: Since) {
         let (killed, unseen) = self.survivors.killed();
         for seen in killed.first() {
-            self.log.say(&Event::Survivor {
-                process: seen.named(),
-                state: seen.state,
-                response: seen.response,
-                signal,
-            });
+            let process = seen.named();
+            // The number is still its own, or nobody's: that of a dead child until it is reaped.
+            match kill(Recipient::Process(seen.pid), None) {
+                Ok(()) | Err(Errno::ESRCH) => self.log.say(&Event::Survivor {
+                    process,
+                    state: seen.state,
+                    response: seen.response,
+                    signal,
+                }),
+                Err(error) => self.log.say(&Event::KillFailed { process, error }),
+            }
         }
         let more = killed.more();
         if more > 0 {

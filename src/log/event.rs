@@ -182,6 +182,8 @@ pub enum Event<'a> {
         response: Response,
         signal: Signal,
     },
+    /// A process that may not be signalled, and had neither the last signal nor SIGKILL (contract 6.6).
+    KillFailed { process: Named<'a>, error: Errno },
     /// Survivors beyond those listed.
     MoreSurvivors { processes: u32 },
     /// The survivors could not be looked at.
@@ -302,12 +304,14 @@ impl Event<'_> {
             Self::Survivor { process, state, response, signal } => Some(say(Level::Warning, "survivor",
                 "had to kill process ", &[])?.process(process)
                 .write(": ", &[]).act(state, response, signal)),
+            Self::KillFailed { process, error } => Some(say(Level::Warning, "kill_failed",
+                "cannot kill process ", &[])?.process(process).write(": {error}", &[error.into()])),
             Self::MoreSurvivors { processes } => say(Level::Warning, "more_survivors",
                 "had to kill {processes} more {}", &[processes.into(), plural(processes)]),
             Self::SurvivorsUnknown { error } => say(Level::Warning, "survivors_unknown",
                 "cannot tell which processes had to be killed: {error}", &[error.into()]),
             Self::Killed { elapsed, since } => say(Level::Warning, "killed",
-                "the deadline has passed: sent SIGKILL to all that was left, {elapsed_ms} after the {}", &[
+                "the deadline has passed: sent SIGKILL to all that could be reached, {elapsed_ms} after the {}", &[
                     elapsed.into(),
                     Words(match since {
                         CountedFrom::ShutdownBegan => "shutdown began",

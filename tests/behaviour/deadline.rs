@@ -258,10 +258,11 @@ fn a_main_child_of_another_user_is_given_up() {
         let (least, most) = (Duration::from_millis(5400), Duration::from_secs(30));
         assert!((least..most).contains(&took), "{took:?}\n{output}");
         assert_eq!(events(&output, "unkillable").len(), 1, "{output}");
-        // What it may not signal got nothing (contract 6.6).
-        let survivors = events(&output, "survivor");
-        let told = survivors.iter().map(|object| &object["disposition"]);
-        assert!(told.eq(["never got"]), "{output}");
+        // What it may not signal was not killed (contract 6.6).
+        assert!(survivors(&output).is_empty(), "{output}");
+        let refused = events(&output, "kill_failed");
+        let refused = refused.iter().map(|object| &object["error"]);
+        assert!(refused.eq(["EPERM"]), "{output}");
     }
 }
 

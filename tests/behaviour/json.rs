@@ -62,6 +62,7 @@ const FIELDS: &[(&str, &str, &[&str])] = &[
     ),
     ("exit", "info", &["signal"]),
     ("exit", "info", &["status"]),
+    ("kill_failed", "warning", &["error", "name", "pid"]),
     ("killed", "warning", &["elapsed_ms"]),
     (
         "main_child_crashed",

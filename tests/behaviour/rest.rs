@@ -289,8 +289,8 @@ impl Drop for Copies {
     }
 }
 
-/// Leaves a process of the superuser to an init of another user. What the init may not signal cannot
-/// hold it for ever.
+/// Contract 6.3, 6.6. Leaves a process of the superuser to an init of another user. What the init may not signal cannot
+/// hold it for ever, and nobody says that it was killed.
 fn leave_a_process_of_root(as_pid_1: bool) {
     let flags = statvfs(&std::env::temp_dir()).unwrap().flags();
     let can = !flags.contains(FsFlags::ST_NOSUID);
@@ -326,7 +326,7 @@ fn leave_a_process_of_root(as_pid_1: bool) {
             &format!("started command=sh pid={child}"),
             &format!("main_child_ended pid={child} status=3"),
             &format!("rest_signalled{asked} signal=SIGTERM"),
-            &format!("survivor disposition=ignores name=root pid={pid} signal=SIGTERM state=S"),
+            &format!("kill_failed error=EPERM name=root pid={pid}"),
             "killed",
             "unkillable",
             "exit status=3",

@@ -518,7 +518,7 @@ fn deadline_lines(survivors: &[Process], main: u32, elapsed: &str) -> String {
         )
     };
     let killed = format!(
-        "pidling: warning: the deadline has passed: sent SIGKILL to all that was left, \
+        "pidling: warning: the deadline has passed: sent SIGKILL to all that could be reached, \
          {elapsed} s after the shutdown began\n\
          pidling: warning: main child {main} was killed by SIGKILL, sent by pidling at the deadline\n"
     );

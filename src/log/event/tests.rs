@@ -416,6 +416,19 @@ fn a_name_that_is_not_known_is_left_out() {
     );
 }
 
+/// Contract 6.6.
+#[test]
+fn kill_failed() {
+    check(
+        &Event::KillFailed {
+            process: SH,
+            error: Errno::EPERM,
+        },
+        "warning: cannot kill process 8 (sh): EPERM (operation not permitted)",
+        r#""level":"warning","event":"kill_failed","pid":8,"name":"sh","error":"EPERM""#,
+    );
+}
+
 #[test]
 fn more_survivors() {
     for (processes, words) in [(1, "1 more process"), (9, "9 more processes")] {
@@ -446,7 +459,7 @@ fn killed_and_unkillable() {
             elapsed: Milliseconds(30_001),
             since: CountedFrom::ShutdownBegan,
         },
-        "warning: the deadline has passed: sent SIGKILL to all that was left, \
+        "warning: the deadline has passed: sent SIGKILL to all that could be reached, \
          30.001 s after the shutdown began",
         r#""level":"warning","event":"killed","elapsed_ms":30001"#,
     );
