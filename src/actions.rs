@@ -468,7 +468,8 @@ impl Steps for Actions<'_> {
             self.log.say(&Event::MoreSurvivors { processes: more });
         }
         if let Some(error) = unseen {
-            self.log.say(&Event::SurvivorsUnknown { error });
+            let group = self.survivors.group_in_their_place();
+            self.log.say(&Event::SurvivorsUnknown { group, error });
         }
         let (began, since) = match since {
             Since::ShutdownBegan(began) => (began, CountedFrom::ShutdownBegan),

@@ -158,6 +158,12 @@ impl Survivors {
         (&self.killed, self.unseen)
     }
 
+    /// The group that gets the signals of those who cannot be looked at: only a wrapper needs one.
+    #[must_use]
+    pub fn group_in_their_place(&self) -> Option<Pid> {
+        self.group.filter(|_| self.role == Role::Wrapper)
+    }
+
     /// The main child was reaped.
     pub fn main_child_reaped(&mut self) {
         self.is_reaped = true;

@@ -186,8 +186,8 @@ pub enum Event<'a> {
     KillFailed { process: Named<'a>, error: Errno },
     /// Survivors beyond those listed.
     MoreSurvivors { processes: u32 },
-    /// The survivors could not be looked at.
-    SurvivorsUnknown { error: Errno },
+    /// The survivors could not be looked at. A wrapper then knows of the main child's `group` alone.
+    SurvivorsUnknown { group: Option<Pid>, error: Errno },
     /// The deadline has passed, and SIGKILL was sent.
     Killed {
         elapsed: Milliseconds,
@@ -308,7 +308,10 @@ impl Event<'_> {
                 "cannot kill process ", &[])?.process(process).write(": {error}", &[error.into()])),
             Self::MoreSurvivors { processes } => say(Level::Warning, "more_survivors",
                 "had to kill {processes} more {}", &[processes.into(), plural(processes)]),
-            Self::SurvivorsUnknown { error } => say(Level::Warning, "survivors_unknown",
+            Self::SurvivorsUnknown { group: Some(group), error } => say(Level::Warning, "survivors_unknown",
+                "sent SIGKILL to process group {group}, and cannot find all others: {error}",
+                    &[group.into(), error.into()]),
+            Self::SurvivorsUnknown { group: None, error } => say(Level::Warning, "survivors_unknown",
                 "cannot tell which processes had to be killed: {error}", &[error.into()]),
             Self::Killed { elapsed, since } => say(Level::Warning, "killed",
                 "the deadline has passed: sent SIGKILL to all that could be reached, {elapsed_ms} after the {}", &[

@@ -36,7 +36,7 @@ fn check_level(level: Level, expected: &str) {
     let mut log = Log::new(&mut kept, level, Format::Text, &mut memory);
     let error = Errno::EIO;
     log.say(&Event::OutputFailed { error });
-    log.say(&Event::SurvivorsUnknown { error });
+    log.say(&Event::SurvivorsUnknown { group: None, error });
     log.say(&Event::Paused);
     log.say(&REAPED);
     assert_eq!(kept.lines.replace(" (input/output error)", ""), expected);

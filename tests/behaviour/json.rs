@@ -116,6 +116,7 @@ const FIELDS: &[(&str, &str, &[&str])] = &[
         &["disposition", "pid", "signal", "state"],
     ),
     ("survivors_unknown", "warning", &["error"]),
+    ("survivors_unknown", "warning", &["error", "group"]),
     ("unkillable", "warning", &["elapsed_ms"]),
     ("usage_error", "error", &["problem", "source"]),
     ("usage_error", "error", &["problem", "source", "word"]),

@@ -238,7 +238,8 @@ fn processes_that_are_no_descendants_are_left_alone() {
     assert_eq!(bystander.rest(), "bystander done\n");
 }
 
-/// In a `/proc` of another PID namespace the same numbers are other processes.
+/// Contract 6.5, 6.6. In a `/proc` of another PID namespace the same numbers are other processes. The main child's group
+/// stands in, and the log says so.
 #[test]
 fn a_foreign_proc_is_not_believed() {
     if emulator_lacks(Limit::ChildSubreaper) {
@@ -251,10 +252,14 @@ fn a_foreign_proc_is_not_believed() {
         ("umount -l /proc", "ESRCH"),
         ("mount -t tmpfs none /proc", "ENODEV"),
     ] {
-        let output =
-            run_beside_a_sibling(Init::new().as_pid_1(), setup, &["-a", "--log-format=json"]);
-        let unknown = format!("survivors_unknown error={error}");
-        output.expect_events(0, &[&unknown, "killed"]);
+        let options = ["-a", "-v", "--log-format=json"];
+        let output = run_beside_a_sibling(Init::new().as_pid_1(), setup, &options);
+        let events = Events::of(&output);
+        let unknown = events.only("survivors_unknown");
+        assert_eq!(unknown["error"], error, "{output}");
+        assert_eq!(unknown["group"], events.only("started")["pid"], "{output}");
+        let _ = events.only("killed");
+        assert!(events.named("survivor").is_empty(), "{output}");
     }
 }
 

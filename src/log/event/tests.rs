@@ -444,10 +444,19 @@ fn more_survivors() {
 fn survivors_unknown() {
     check(
         &Event::SurvivorsUnknown {
+            group: None,
             error: Errno::ENOENT,
         },
         "warning: cannot tell which processes had to be killed: ENOENT (no such file or directory)",
         r#""level":"warning","event":"survivors_unknown","error":"ENOENT""#,
+    );
+    check(
+        &Event::SurvivorsUnknown {
+            group: Some(PID),
+            error: Errno::ENOENT,
+        },
+        "warning: sent SIGKILL to process group 7, and cannot find all others: ENOENT (no such file or directory)",
+        r#""level":"warning","event":"survivors_unknown","group":7,"error":"ENOENT""#,
     );
 }
 
