@@ -194,8 +194,7 @@ impl<'a> Command<'a> {
         )
     }
 
-    /// The first candidate that is there. For execve(2), ENOENT is also the answer where a script's interpreter or a
-    /// program's loader is missing, after which the search has gone on.
+    /// The first candidate that is there. The search has gone on after it where its interpreter or loader is missing.
     fn first_that_exists(&self) -> Option<usize> {
         let mut memory = [0; PATH];
         path_search::candidates(self.word, self.path).position(|candidate| {
@@ -218,10 +217,14 @@ impl<'a> Command<'a> {
                 limit: None,
             }),
             StartFailure::Exec(path_search::Failure { error, candidate }) => {
-                let candidate = match error {
-                    Errno::ENOENT => self.first_that_exists().or(candidate),
-                    _ => candidate,
-                };
+                let (mut error, mut candidate) = (error, candidate);
+                if path_search::is_absence(error)
+                    && let Some(broken) = self.first_that_exists()
+                    && candidate.replace(broken) != Some(broken)
+                {
+                    // The errno was that of a later one.
+                    error = Errno::ENOENT;
+                }
                 let mut memory = [0; PATH];
                 let file = candidate.and_then(|candidate| self.candidate(candidate, &mut memory));
                 let mut head = [0; HEAD];

@@ -166,8 +166,8 @@ fn a_script_whose_lines_end_with_a_carriage_return() {
     refused.check(Init::new);
 }
 
-/// The file that was found along PATH is named. execvp(3) goes on after such a script, and finds nothing in the
-/// directories after it.
+/// Contract 2.5, 2.7. The file that was found along PATH is named. execvp(3) goes on after such a script, and finds
+/// nothing in the directories after it, or no directory.
 #[test]
 fn a_script_along_path_whose_interpreter_is_missing() {
     if kernel_lacks("statx(2)") {
@@ -185,6 +185,12 @@ fn a_script_along_path_whose_interpreter_is_missing() {
             "#!/bin/sh\r\necho app\r\n",
             "/bin/sh\r",
             &[r"'/bin/sh\x0d'", "carriage return"],
+        ),
+        (
+            &["bin", "bin/app"],
+            "#!/no/such/interpreter\n",
+            "/no/such/interpreter",
+            &["'/no/such/interpreter'"],
         ),
     ] {
         let place = Place::new();
