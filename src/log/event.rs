@@ -475,7 +475,7 @@ impl Line<'_> {
             Some(ProcessLimit::ResourceLimit(processes)) => ("RLIMIT_NPROC", processes),
             Some(ProcessLimit::ControlGroup(processes)) => ("pids.max", processes),
         };
-        self.write("the limit {limit} of {limit_value} processes is reached ({error})",
+        self.write("the limit of processes is reached: {limit} is {limit_value} ({error})",
             &[Words(name), processes.into(), ErrorName(error)])
     }
 

@@ -345,7 +345,7 @@ fn the_limit_of_processes_that_a_group_has_reached_is_named() {
             125,
             "",
             "pidling: error: cannot create a process for 'true': \
-             the limit pids.max of 1 processes is reached (EAGAIN)\n",
+             the limit of processes is reached: pids.max is 1 (EAGAIN)\n",
         );
     }
 }

@@ -274,14 +274,14 @@ fn start_failed() {
     check_start(
         StartStep::Process,
         Some(ProcessLimit::ResourceLimit(100)),
-        "process for 'true': the limit RLIMIT_NPROC of 100 processes is reached (EAGAIN)",
+        "process for 'true': the limit of processes is reached: RLIMIT_NPROC is 100 (EAGAIN)",
         r#""step":"process","command":"true","limit":"RLIMIT_NPROC","limit_value":100,"error":"EAGAIN""#,
     );
     check_start(
         StartStep::Process,
-        Some(ProcessLimit::ControlGroup(20)),
-        "process for 'true': the limit pids.max of 20 processes is reached (EAGAIN)",
-        r#""step":"process","command":"true","limit":"pids.max","limit_value":20,"error":"EAGAIN""#,
+        Some(ProcessLimit::ControlGroup(1)),
+        "process for 'true': the limit of processes is reached: pids.max is 1 (EAGAIN)",
+        r#""step":"process","command":"true","limit":"pids.max","limit_value":1,"error":"EAGAIN""#,
     );
 }
 
@@ -900,7 +900,7 @@ fn with_words<'a>(
                 error,
                 limit: Some(ProcessLimit::ResourceLimit(u32::MAX)),
             },
-            "': the limit RLIMIT_NPROC of 4294967295 processes is reached (EUCLEAN)\n",
+            "': the limit of processes is reached: RLIMIT_NPROC is 4294967295 (EUCLEAN)\n",
         ),
         using(
             Problem::UnknownOption {
