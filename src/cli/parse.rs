@@ -91,7 +91,7 @@ impl<'a> Parser<'a> {
         Self {
             options: Options::new(name),
             pauses: false,
-            source: Source::Environment,
+            source: Source::PidlingOptions,
             decided: None,
             last_time: None,
             steps: [None; ESCALATIONS],
@@ -124,7 +124,6 @@ impl<'a> Parser<'a> {
 
     /// Reads the value of `PIDLING_OPTIONS`: options separated by white space, and nothing else.
     fn read_pidling_options(&mut self, value: &'a [u8]) {
-        self.source = Source::PidlingOptions;
         let mut words = value
             .split(|byte| is_space(*byte))
             .filter(|word| !word.is_empty());

@@ -52,8 +52,6 @@ impl Level {
 /// Where a word came from (contract 1.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// A variable of another init.
-    Environment,
     /// The variable `PIDLING_OPTIONS`.
     PidlingOptions,
     /// The command line.
@@ -550,7 +548,6 @@ const fn slow_stop_level(state: u8, response: Response) -> Level {
 impl Source {
     const fn words(self) -> &'static str {
         match self {
-            Self::Environment => "environment",
             Self::PidlingOptions => "PIDLING_OPTIONS",
             Self::CommandLine => "command line",
         }

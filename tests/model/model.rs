@@ -223,7 +223,7 @@ impl Model {
                 options_ignored: false,
             },
             pauses: false,
-            source: Source::Environment,
+            source: Source::PidlingOptions,
             decided: None,
             times: Vec::new(),
             rewritten: Vec::new(),
@@ -439,7 +439,6 @@ impl Model {
         let words = self.variables(environment);
         self.asked.options_ignored = words.is_some() && !is_pid_1;
         if let Some(words) = words.filter(|_| is_pid_1) {
-            self.source = Source::PidlingOptions;
             let mut start = 0;
             while let Some(place) = self.read(&words, start) {
                 self.refuse(Wrong::NotAnOption, None, Some(&words[place]));

@@ -336,14 +336,14 @@ fn usage_error() {
         r#""source":"command line","problem":"missing_value","option":"--remap-exit","expected":"a number from 0 to 255""#,
     );
     check_usage(
-        Source::Environment,
+        Source::PidlingOptions,
         Problem::BadValue {
-            option: "TINI_VERBOSITY",
-            value: b"9",
-            expected: "a number from 0 to 3",
+            option: "--remap-exit",
+            value: b"256",
+            expected: "a number from 0 to 255",
         },
-        "environment: bad value '9' for 'TINI_VERBOSITY', expected a number from 0 to 3",
-        r#""source":"environment","problem":"bad_value","word":"9","option":"TINI_VERBOSITY","expected":"a number from 0 to 3""#,
+        "PIDLING_OPTIONS: bad value '256' for '--remap-exit', expected a number from 0 to 255",
+        r#""source":"PIDLING_OPTIONS","problem":"bad_value","word":"256","option":"--remap-exit","expected":"a number from 0 to 255""#,
     );
     check_usage(
         Source::CommandLine,
