@@ -44,12 +44,6 @@ impl<'a> Buffer<'a> {
         self.length
     }
 
-    /// How many bytes still fit.
-    #[must_use]
-    pub const fn room(&self) -> usize {
-        self.memory.len().saturating_sub(self.length)
-    }
-
     /// Whether something did not fit.
     #[must_use]
     pub const fn overflowed(&self) -> bool {
@@ -218,7 +212,6 @@ mod tests {
         let buffer = &mut Buffer::new(&mut memory);
         buffer.push_bytes(b"abc");
         assert!(!buffer.overflowed());
-        assert_eq!(buffer.room(), 0);
         buffer.push(b'd');
         assert!(buffer.overflowed());
         assert_eq!(buffer.as_bytes(), b"abc");
