@@ -17,7 +17,7 @@ use crate::survivors::Survivors;
 use crate::sys::process::Waited;
 use crate::sys::signal::{Disposition, Recipient, kill};
 use crate::sys::{clock, process, signal};
-use crate::terminal::{Job, Outcome, child_has_foreground};
+use crate::terminal::{Job, Outcome, child_has_foreground, stop_alone};
 
 /// The log on standard error.
 pub type StandardErrorLog<'a> = Log<'a, StandardError>;
@@ -380,7 +380,7 @@ impl Steps for Actions<'_> {
     fn stop_itself(&mut self) {
         // PID 1 would not stop, pid_namespaces(7), but lose a SIGCONT that has come already, signal(7).
         if self.role == Role::Wrapper {
-            self.kill(Recipient::Process(self.own), Signal::STOP);
+            stop_alone(self.own);
         }
     }
 

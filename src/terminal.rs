@@ -467,6 +467,16 @@ fn put_back(own: Pid, received: &Received) {
     }
 }
 
+/// Stops the init alone, as dumb-init does (contract 10.3). Its own stop would take a pending SIGCONT away, signal(7):
+/// where one is pending the stop is over already.
+pub fn stop_alone(own: Pid) {
+    if let Some(received) = take(Signal::CONT) {
+        put_back(own, &received);
+    } else {
+        let _ = signal::kill(Recipient::Process(own), Some(Signal::STOP));
+    }
+}
+
 /// Stops the init's process group as a key does, and returns once it runs again whether it was stopped. The kernel
 /// refuses that for an orphaned group, setpgid(2), where no shell above could resume it.
 fn stop_own_group(signal: Signal) -> bool {

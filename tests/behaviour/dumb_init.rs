@@ -7,11 +7,12 @@ use std::path::PathBuf;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use crate::placed::Held;
 use harness::pty::{Session, Start};
 use harness::reporters::{Reporters, STATUS};
 use harness::{
-    Init, LIMIT, Limit, ProcStatus, emulator_lacks, eventually, pidling, probe, processes,
-    require_namespaces, require_strace,
+    Init, LIMIT, Limit, ProcStatus, call_number, emulator_lacks, eventually, pidling, probe,
+    processes, require_namespaces, require_strace,
 };
 
 /// A directory with the init under the name `dumb-init`, gone when dropped.
@@ -269,6 +270,35 @@ fn stop_signals_stop_the_group_and_the_init_until_sigcont() {
         group.running.send_line("quit");
         assert_eq!(group.running.wait_status().code(), Some(STATUS));
     }
+}
+
+/// Contract 10.3: the init is held before it forwards SIGSTOP, so that SIGCONT is pending when it comes to stop itself.
+#[test]
+fn a_sigcont_that_comes_before_the_init_stops_itself_is_not_lost() {
+    if emulator_lacks(Limit::Measures) {
+        return;
+    }
+    let mut group = reporters(&[]);
+    let kill_to_group = |call: &str| {
+        let words: Vec<&str> = call.split(' ').collect();
+        let [call, whom, ..] = words[..] else {
+            return false;
+        };
+        // A whole register, of which the kernel takes an int.
+        let whom = u64::from_str_radix(whom.trim_start_matches("0x"), 16).unwrap();
+        let [whom @ .., _, _, _, _] = whom.to_le_bytes();
+        call == call_number(libc::SYS_kill, 37) && i32::from_le_bytes(whom) == -group.child
+    };
+    let stop = || group.running.signal(Signal::SIGTSTP as i32);
+    let held = Held::at(group.init, stop, kill_to_group);
+    group.running.signal(Signal::SIGCONT as i32);
+    held.release();
+    let _ = group.running.wait_line("got SIGCONT ");
+    for pid in [group.init, group.child, group.member] {
+        expect_state(pid, false);
+    }
+    group.running.send_line("quit");
+    assert_eq!(group.running.wait_status().code(), Some(STATUS));
 }
 
 /// Nobody can stop PID 1 from inside, so that it is there to forward SIGCONT.
