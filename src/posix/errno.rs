@@ -58,7 +58,6 @@ const KNOWN: &[(Errno, &str)] = &[
         "ENOTCONN (transport endpoint is not connected)",
     ),
     (Errno::EREMOTEIO, "EREMOTEIO (remote I/O error)"),
-    (Errno::EKEYREVOKED, "EKEYREVOKED (key has been revoked)"),
     (
         Errno::EKEYREJECTED,
         "EKEYREJECTED (key was rejected by service)",
@@ -67,7 +66,6 @@ const KNOWN: &[(Errno, &str)] = &[
         Errno::ECONNABORTED,
         "ECONNABORTED (software caused connection abort)",
     ),
-    (Errno::ENOMEDIUM, "ENOMEDIUM (no medium found)"),
 ];
 
 impl Errno {
@@ -153,14 +151,10 @@ impl Errno {
     pub const ENOTCONN: Self = Self::constant(libc::ENOTCONN);
     /// Remote I/O error.
     pub const EREMOTEIO: Self = Self::constant(libc::EREMOTEIO);
-    /// Key has been revoked.
-    pub const EKEYREVOKED: Self = Self::constant(libc::EKEYREVOKED);
     /// Key was rejected by service.
     pub const EKEYREJECTED: Self = Self::constant(libc::EKEYREJECTED);
     /// Software caused connection abort.
     pub const ECONNABORTED: Self = Self::constant(libc::ECONNABORTED);
-    /// No medium found.
-    pub const ENOMEDIUM: Self = Self::constant(libc::ENOMEDIUM);
 
     /// Takes a number; `None` unless it is between 1 and 4095, the kernel's `MAX_ERRNO` (`include/linux/err.h`).
     #[must_use]
