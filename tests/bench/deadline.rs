@@ -1,12 +1,12 @@
 //! The promise of `--grace-period`: how long after it the main child is dead, and everybody else.
 
 use crate::groups::{group, interleave, skipped};
-use crate::inits::{Init, Kind};
+use crate::inits::{self, Init, Kind};
 use crate::lab::{Lab, Mode, Role};
 use crate::results::{Group, Metric};
 use anyhow::Result;
 
-/// The grace period, in milliseconds.
+/// The floor's grace period, in milliseconds; `Init::deadline` has those of the inits.
 const GRACE: usize = 100;
 
 /// Who is there to be killed, and what the init is to them.
@@ -17,6 +17,14 @@ pub(crate) struct Case {
     pub(crate) count: usize,
     /// The metrics: the main child's death, everybody's, the longest wait of a signal.
     pub(crate) keys: [&'static str; 3],
+}
+
+impl Case {
+    /// Those of these inits that kill everybody here.
+    fn subjects<'a>(&self, inits: &'a [Init]) -> Vec<&'a Init> {
+        let kills = |init: &&Init| init.kind != Kind::Peer || !self.is_wrapper;
+        inits.iter().filter(kills).collect()
+    }
 }
 
 macro_rules! case {
@@ -47,32 +55,34 @@ pub(crate) const CASES: [Case; 8] = [
     case!("chain of 1,000", true, "chain", 1000, "wrapper_chain"),
 ];
 
-/// Measures every case with at most so many processes, so many times. Other inits have no deadline.
+/// Measures every case with at most so many processes, so many times. Another init that
+/// has a deadline kills the main child or its group, and everybody else dies when it ends as PID 1.
 pub(crate) fn measure(
     lab: &mut Lab,
     inits: &[Init],
     rounds: usize,
     most: usize,
 ) -> Result<[Group; 3]> {
-    let grace = format!("{GRACE}ms");
     let floor = Init {
-        name: "stat + kill".into(),
-        kind: Kind::Floor,
         command: vec![
             lab.floor.display().to_string(),
             "deadline".into(),
             GRACE.to_string(),
         ],
-        version: String::new(),
+        ..inits::floor("stat + kill", &lab.floor, "deadline")
     };
-    let ours = inits.iter().filter(|init| init.is_pidling());
-    let killers = ours
-        .clone()
-        .map(|init| init.with_options(&["-q", "-t", &grace]));
+    let with = |more: &[&str]| {
+        let killer = |init: &Init| {
+            let (options, _) = init.deadline()?;
+            let more = if init.is_pidling() { more } else { &[] };
+            Some(init.with_options(&[more, options].concat()))
+        };
+        let killers = inits.iter().filter_map(killer);
+        [floor.clone()].into_iter().chain(killers).collect()
+    };
+    let killers: Vec<Init> = with(&[]);
     // One that waits for the rest answers signals meanwhile.
-    let waiters = ours.map(|init| init.with_options(&["-q", "-a", "-t", &grace]));
-    let killers: Vec<Init> = [floor.clone()].into_iter().chain(killers).collect();
-    let waiters: Vec<Init> = [floor.clone()].into_iter().chain(waiters).collect();
+    let waiters: Vec<Init> = with(&["-a"]);
     let trial = lab.drive(&floor, Mode("answer", GRACE), Role("flat", 1, 0));
     if let Err(error) = trial
         && !lab.is_interrupted()
@@ -83,22 +93,27 @@ pub(crate) fn measure(
     let mut metrics = [const { Vec::<Metric>::new() }; 3];
     for case in CASES.iter().filter(|case| case.count <= most) {
         let role = Role(case.role, case.count, 0);
-        let mode = |alone, wrapper| Mode(if case.is_wrapper { wrapper } else { alone }, GRACE);
+        let mode = |init: &Init, alone, wrapper| {
+            let grace = init.deadline().map_or(GRACE, |(_, grace)| grace);
+            Mode(if case.is_wrapper { wrapper } else { alone }, grace)
+        };
         let place = if case.is_wrapper { "wrapper" } else { "PID 1" };
         let title = format!("deadline as {place}, {} of {}", case.role, case.count);
-        let subjects = killers.iter().collect();
-        let deaths = interleave(lab, &title, rounds, subjects, |lab, init| {
-            let said = lab.drive(init, mode("deadline", "deadline-wrapper"), role)?;
+        let deaths = interleave(lab, &title, rounds, case.subjects(&killers), |lab, init| {
+            let said = lab.drive(init, mode(init, "deadline", "deadline-wrapper"), role)?;
             Ok([said.numbers("all_dead")?])
         })?;
         let title = format!("{title}, signals meanwhile");
-        let subjects = waiters.iter().collect();
-        let answers = interleave(lab, &title, rounds, subjects, |lab, init| {
-            let said = lab.drive(init, mode("answer", "answer-wrapper"), role)?;
+        let answers = interleave(lab, &title, rounds, case.subjects(&waiters), |lab, init| {
+            // Here the init runs before all others.
+            if init.spins() {
+                return Ok([vec![], vec![]]);
+            }
+            let said = lab.drive(init, mode(init, "answer", "answer-wrapper"), role)?;
             let answer = match init.kind {
-                // It answers no signal once the deadline has come.
-                Kind::Floor => vec![],
-                Kind::Pidling | Kind::Beside | Kind::Peer => said.numbers("answer")?,
+                // The floor answers no signal once the deadline has come, and pid1-rs never does.
+                Kind::Floor | Kind::Peer => vec![],
+                Kind::Pidling | Kind::Beside => said.numbers("answer")?,
             };
             Ok([said.numbers("main_dead")?, answer])
         })?;

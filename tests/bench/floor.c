@@ -3,7 +3,9 @@
  *   floor fork|vfork|forward COMMAND [ARGUMENT...]   an init that does the least a program can do
  *   floor deadline TIME COMMAND [ARGUMENT...]        the same for an init that kills everybody, TIME ms after SIGTERM
  *   floor child ROLE MEMORY COUNT BURST              the main child, under any init
- *   floor drive MODE MEMORY COUNT INIT [ARGUMENT...] starts an init as PID 1 of a namespace and measures it
+ *   floor drive MODE MEMORY COUNT LIMIT INIT [ARGUMENT...]
+ *                                                    starts an init as PID 1 of a namespace and measures it,
+ *                                                    for at most LIMIT seconds
  *
  * MEMORY is a file that the child and the driver both map: time stamps go through it, so that no write of
  * them wakes anybody. All of it makes raw system calls only; errors end the program with a line that says so. */
@@ -380,7 +382,9 @@ static void make_orphans(long count, long burst)
         long next = count < burst ? count : burst;
         long pid = check(clone_on(CLONE_VM | CLONE_VFORK | SIGNAL_CHLD, maker_stack + sizeof maker_stack, maker, &next),
                          "cannot make a maker of orphans");
-        CALL4(__NR_wait4, pid, 0, 0, 0);
+        int status;
+        if (CALL4(__NR_wait4, pid, &status, 0, 0) != pid || status != 0)
+            fail("fewer orphans than asked for");
     }
 }
 
@@ -484,14 +488,17 @@ static _Noreturn void main_child(uint64_t first_at, char **arguments)
         shared->last_at = now();
         quit(0);
     } else if (equal(role, "orphans")) {
-        await(&shared->go, 0, 0);
-        make_orphans(count, burst);
-        wait_until_alone();
-        /* One signal, for what an init touches then; a floor that only reaps never forwards it. */
-        int64_t patience[2] = { 0, 100000000 };
-        CALL2(__NR_kill, CALL0(__NR_getppid), SIGNAL_USR1);
-        CALL4(__NR_rt_sigtimedwait, &all_signals, 0, patience, MASK_SIZE);
-        announce(&shared->done);
+        /* As often as it is asked for. */
+        for (uint32_t turn = 0;; turn++) {
+            await(&shared->go, turn, 0);
+            make_orphans(count, burst);
+            wait_until_alone();
+            /* One signal, for what an init touches then; a floor that only reaps never forwards it. */
+            int64_t patience[2] = { 0, 100000000 };
+            CALL2(__NR_kill, CALL0(__NR_getppid), SIGNAL_USR1);
+            CALL4(__NR_rt_sigtimedwait, &all_signals, 0, patience, MASK_SIZE);
+            announce(&shared->done);
+        }
     } else if (equal(role, "paced")) {
         await(&shared->go, 0, 0);
         for (; count > 0; count--) {
@@ -707,7 +714,7 @@ static void time_answers(long init, long all_end)
     say("answer", longest);
 }
 
-/* Ends this driver, and with it the init, when something hangs. */
+/* Ends this driver by SIGALRM, and with it the init and all that it started, when something hangs. */
 static void limit(long seconds)
 {
     int64_t timer[4] = { 0, 0, seconds, 0 };
@@ -723,14 +730,14 @@ static _Noreturn void drive(char **arguments, char **environment)
 {
     const char *mode = arguments[0];
     struct shared *shared = map(arguments[1]);
-    long count = number(arguments[2]);
+    long count = number(arguments[2]), seconds = number(arguments[3]);
     int is_wrapper = equal(mode, "deadline-wrapper") || equal(mode, "answer-wrapper");
     int times_answers = equal(mode, "answer") || equal(mode, "answer-wrapper");
     int has_deadline = is_wrapper || times_answers || equal(mode, "deadline");
-    struct launch launch = { { arguments + 3, environment }, shared, has_deadline, times_answers };
+    struct launch launch = { { arguments + 4, environment }, shared, has_deadline, times_answers };
     long main_end = 0, all_end = 0;
 
-    limit(60);
+    limit(seconds);
     CALL2(__NR_prctl, SET_DEATH_SIGNAL, SIGNAL_KILL);
     /* An init must neither take the terminal of whoever runs this nor be reached by its keys. */
     CALL0(__NR_setsid);
@@ -806,9 +813,10 @@ static _Noreturn void drive(char **arguments, char **environment)
         put("ready 0\n", 8);
         flush();
         while (CALL3(__NR_read, 0, &byte, 1) > 0) {
-            limit(900);
+            limit(seconds);
+            uint32_t before = __atomic_load_n(&shared->done, __ATOMIC_SEQ_CST);
             announce(&shared->go);
-            await(&shared->done, 0, init);
+            await(&shared->done, before, init);
             nap(SETTLE + count);
             put("done 0\n", 7);
             flush();
@@ -828,12 +836,12 @@ __attribute__((used)) _Noreturn void begin(long *stack)
     long count = stack[0];
     char **arguments = (char **)(stack + 1), **environment = arguments + count + 1;
     if (count < 3)
-        fail("fork|vfork|forward COMMAND..., deadline TIME COMMAND..., child ROLE MEMORY COUNT BURST, drive MODE MEMORY COUNT INIT...");
+        fail("fork|vfork|forward COMMAND..., deadline TIME COMMAND..., child ROLE MEMORY COUNT BURST, drive MODE MEMORY COUNT LIMIT INIT...");
     const char *mode = arguments[1];
     struct command command = { arguments + 2, environment };
     if (equal(mode, "child") && count == 6)
         main_child(now(), arguments + 2);
-    if (equal(mode, "drive") && count > 5)
+    if (equal(mode, "drive") && count > 6)
         drive(arguments + 2, environment);
     if (equal(mode, "deadline"))
         bare_deadline(number(arguments[2]), (struct command){ arguments + 3, environment });

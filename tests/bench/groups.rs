@@ -2,12 +2,12 @@
 
 use crate::deadline;
 use crate::inits::{Init, Kind, floor, installed};
-use crate::lab::{Held, Lab, Mode, Role, Said};
+use crate::lab::{Hangs, Held, Lab, Mode, Role, Said};
 use crate::log;
 use crate::options::{Extent, Options};
-use crate::results::{Group, Metric, Results, Row};
+use crate::results::{Group, Lack, Metric, Results, Row};
 use anyhow::{Context, Result, bail};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
@@ -80,6 +80,8 @@ struct Rounds {
     lines: usize,
     /// At most so many processes are killed.
     doomed: usize,
+    /// Seconds that one measurement of a peer may take; a storm, the longest one, takes one or two.
+    patience: usize,
 }
 
 const FULL: Rounds = Rounds {
@@ -91,6 +93,7 @@ const FULL: Rounds = Rounds {
     deadlines: 5,
     lines: 500,
     doomed: usize::MAX,
+    patience: 10,
 };
 
 const QUICK: Rounds = Rounds {
@@ -102,6 +105,7 @@ const QUICK: Rounds = Rounds {
     deadlines: 1,
     lines: 100,
     doomed: 1000,
+    patience: 5,
 };
 
 const VFORK: &str = "vfork + exec";
@@ -127,6 +131,7 @@ pub(crate) fn measure(
         Extent::Quick => &QUICK,
         Extent::Full | Extent::Scale => &FULL,
     };
+    lab.patience = rounds.patience;
     let mut found = Vec::new();
     if let Err(reason) = &lab.namespaces {
         let reason = reason.clone();
@@ -209,6 +214,8 @@ pub(crate) fn group(key: &'static str, metrics: Vec<Metric>) -> Group {
 pub(crate) struct Samples<'a, const N: usize> {
     inits: Vec<&'a Init>,
     values: Vec<[Vec<f64>; N]>,
+    /// Why those that were left out were, by their index.
+    failed: BTreeMap<usize, Lack>,
 }
 
 /// Does something with each of the inits in turn, so many times, beginning with another one each time:
@@ -222,13 +229,13 @@ pub(crate) fn interleave<'a, const N: usize>(
 ) -> Result<Samples<'a, N>> {
     lab.progress.begin(title);
     let mut values: Vec<[Vec<f64>; N]> = inits.iter().map(|_| [const { Vec::new() }; N]).collect();
-    let mut failed = BTreeSet::new();
+    let mut failed = BTreeMap::new();
     for round in 0..rounds {
         lab.progress
             .say(&format!("{title}: round {} of {rounds}", round + 1));
         for turn in 0..inits.len() {
             let index = (turn + round) % inits.len();
-            if failed.contains(&index) {
+            if failed.contains_key(&index) {
                 continue;
             }
             match measure(lab, inits[index]) {
@@ -240,24 +247,30 @@ pub(crate) fn interleave<'a, const N: usize>(
                 Err(error) if inits[index].kind == Kind::Peer && !lab.is_interrupted() => {
                     lab.progress.clear();
                     eprintln!("bench: left out: {error:#}");
-                    let _ = failed.insert(index);
+                    let _ = failed.insert(index, why(&error));
                 }
                 Err(error) => return Err(error),
             }
         }
     }
-    let (inits, values) = inits
-        .into_iter()
-        .zip(values)
-        .enumerate()
-        .filter(|(index, _)| !failed.contains(index))
-        .map(|(_, pair)| pair)
-        .unzip();
-    Ok(Samples { inits, values })
+    Ok(Samples {
+        inits,
+        values,
+        failed,
+    })
+}
+
+/// Why a peer is left out.
+fn why(error: &anyhow::Error) -> Lack {
+    if error.is::<Hangs>() {
+        Lack::Hangs
+    } else {
+        Lack::Fails
+    }
 }
 
 impl<const N: usize> Samples<'_, N> {
-    /// Quantity `index` as a metric, in units of so many of what was measured, without some inits.
+    /// Quantity `index` as a metric, in units of so many of what was measured.
     pub(crate) fn metric(
         &self,
         index: usize,
@@ -265,18 +278,24 @@ impl<const N: usize> Samples<'_, N> {
         scale: f64,
         is_timing: bool,
     ) -> Metric {
-        let rows = self.inits.iter().zip(&self.values);
-        let rows = rows.filter(|(_, values)| !values[index].is_empty());
-        let rows = rows.map(|(init, values)| {
-            let samples = values[index].iter().map(|sample| sample / scale);
-            Row::new(init, samples.collect())
-        });
+        let (mut rows, mut lacks) = (Vec::new(), Vec::new());
+        for (place, (init, values)) in self.inits.iter().zip(&self.values).enumerate() {
+            if let Some(lack) = self.failed.get(&place) {
+                lacks.push((init.name.clone(), *lack));
+            } else if !values[index].is_empty() {
+                let samples = values[index].iter().map(|sample| sample / scale);
+                rows.push(Row::new(init, samples.collect()));
+            } else if init.spins() {
+                lacks.push((init.name.clone(), Lack::Spins));
+            }
+        }
         Metric {
             key,
             title,
             unit,
             is_timing,
-            rows: rows.collect(),
+            rows,
+            lacks,
         }
     }
 }
@@ -389,7 +408,7 @@ fn signals(lab: &mut Lab, inits: &[Init], rounds: &Rounds) -> Result<Group> {
     let samples = interleave(lab, heading("signal"), rounds, subjects, |lab, init| {
         let said = lab.drive(init, Mode("signals", count), RECEIVE)?;
         let run_time = said.word("after", 0)? - said.word("before", 0)?;
-        let run_time = if init.command.is_empty() {
+        let run_time = if init.command.is_empty() || init.spins() {
             vec![]
         } else {
             vec![run_time / count as f64]
@@ -417,6 +436,9 @@ fn storms(lab: &mut Lab, inits: &[Init], rounds: &Rounds) -> Result<Group> {
         rounds.storms,
         subjects,
         |lab, init| {
+            if init.spins() {
+                return Ok([vec![]]);
+            }
             let role = Role("storm", 20_000, 1000);
             let said = lab.drive(init, Mode("storm", 0), role)?;
             Ok([said.numbers("latency")?])
@@ -469,7 +491,7 @@ fn reaps(lab: &mut Lab, inits: &[Init], rounds: &Rounds) -> Result<Vec<Group>> {
             all.push(value);
         }
         let [rss_after, pss_after, dirty_after, tables_after] = after;
-        let one = |value| vec![value];
+        let one = |value| if init.spins() { vec![] } else { vec![value] };
         Ok([
             rss,
             pss,
@@ -522,6 +544,9 @@ fn crowds(lab: &mut Lab, inits: &[Init], rounds: &Rounds) -> Result<Group> {
         rounds.crowds,
         subjects,
         |lab, init| {
+            if init.spins() {
+                return Ok([vec![]]);
+            }
             let mut held = lab.hold(init, Role("crowd", 5000, DEATHS))?;
             let run_time = held.run_time()?;
             held.work()?;
@@ -539,12 +564,17 @@ fn idle(lab: &mut Lab, inits: &[Init]) -> Result<Group> {
             + held.field("status", "nonvoluntary_ctxt_switches")?)
     };
     // All at once: nobody has anything to do.
-    let mut sleepers = Vec::new();
+    let (mut sleepers, mut lacks) = (Vec::new(), Vec::new());
     for init in inits {
+        if init.spins() {
+            lacks.push((init.name.clone(), Lack::Spins));
+            continue;
+        }
         match lab.hold(init, RECEIVE) {
             Ok(held) => sleepers.push((init, held)),
             Err(error) if init.kind == Kind::Peer => {
                 eprintln!("bench: idle: left out: {error:#}");
+                lacks.push((init.name.clone(), why(&error)));
             }
             Err(error) => return Err(error),
         }
@@ -565,6 +595,7 @@ fn idle(lab: &mut Lab, inits: &[Init]) -> Result<Group> {
         unit: "",
         is_timing: false,
         rows,
+        lacks,
     };
     Ok(group("idle", vec![metric]))
 }
@@ -580,20 +611,22 @@ fn calls(lab: &mut Lab, inits: &[Init]) -> Result<Group> {
     {
         return Ok(skipped("calls", &format!("not counted: {error:#}")));
     }
-    let samples = interleave(lab, heading("calls"), 1, with(&[], inits), |lab, init| {
-        let rest = traced(lab, &strace, init, RECEIVE)?;
-        let orphans = traced(lab, &strace, init, Role("paced", TIMES, 3000))?;
-        let signals = traced(lab, &strace, init, Role("signals", TIMES, 3000))?;
-        let each = |count: f64| vec![(count - rest) / TIMES as f64];
-        Ok([vec![rest], each(signals), each(orphans)])
-    })?;
-    let count = |index, key, title| samples.metric(index, (key, title, ""), 1.0, false);
-    let metrics = vec![
-        count(0, "calls_start", "exec to rest"),
-        count(1, "calls_signal", "per signal"),
-        count(2, "calls_orphan", "per orphan"),
-    ];
-    Ok(group("calls", metrics))
+    let mut count = |key, title, times: usize, role: Role, rest: Option<&Metric>| {
+        let what = format!("{}, {title}", heading("calls"));
+        let samples = interleave(lab, &what, 1, with(&[], inits), |lab, init| {
+            if init.spins() {
+                return Ok([vec![]]);
+            }
+            let rest = rest.and_then(|rest| rest.of(&init.name)).unwrap_or(0.0);
+            Ok([vec![traced(lab, &strace, init, role)? - rest]])
+        })?;
+        Ok::<_, anyhow::Error>(samples.metric(0, (key, title, ""), times as f64, false))
+    };
+    let rest = count("calls_start", "exec to rest", 1, RECEIVE, None)?;
+    let (signals, orphans) = (Role("signals", TIMES, 3000), Role("paced", TIMES, 3000));
+    let signals = count("calls_signal", "per signal", TIMES, signals, Some(&rest))?;
+    let orphans = count("calls_orphan", "per orphan", TIMES, orphans, Some(&rest))?;
+    Ok(group("calls", vec![rest, signals, orphans]))
 }
 
 /// How many system calls an init makes after its exec, the one that it sleeps in included.
@@ -607,7 +640,8 @@ fn traced(lab: &mut Lab, strace: &Path, init: &Init, role: Role) -> Result<f64> 
         .collect();
     let mut held = lab.hold_under(&tracer, init, Mode("hold", 30_000), role)?;
     if role.0 != RECEIVE.0 {
-        held.work()?;
+        held.work()
+            .with_context(|| format!("{} with the child {}", init.name, role.0))?;
     }
     let pid = held.pid.to_string();
     drop(held);

@@ -1,6 +1,7 @@
 //! The inits that are measured: pidling, what is installed, what `--init` names, and the floors.
 
-use anyhow::{Context, Result};
+use crate::options::Options;
+use anyhow::{Context, Result, ensure};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -24,8 +25,10 @@ pub(crate) struct Init {
     pub(crate) kind: Kind,
     /// The words before those of the child.
     pub(crate) command: Vec<String>,
-    /// What its `--version` says, as far as it is a version.
+    /// What its `--version` says, as far as it is a version, or cargo.
     pub(crate) version: String,
+    /// The part of a processor that it takes with nothing to do.
+    pub(crate) busy: f64,
 }
 
 impl Init {
@@ -34,7 +37,28 @@ impl Init {
         matches!(self.kind, Kind::Pidling | Kind::Beside)
     }
 
-    /// The same build of pidling with options.
+    /// Whether it never sleeps. Then what it does for a signal or an orphan cannot be told from the rest.
+    pub(crate) fn spins(&self) -> bool {
+        self.busy > 0.1
+    }
+
+    /// Whether distributions have it.
+    pub(crate) fn is_packaged(&self) -> bool {
+        PACKAGED.iter().any(|(name, _)| *name == self.name)
+    }
+
+    /// The options for a deadline after SIGTERM at which everybody is killed, if it is PID 1, and its milliseconds.
+    pub(crate) fn deadline(&self) -> Option<(&'static [&'static str], usize)> {
+        match (self.kind, self.name.as_str()) {
+            (Kind::Pidling | Kind::Beside, _) => Some((&["-q", "-t", "100ms"], 100)),
+            (Kind::Peer, "tino") => Some((&["-g", "-t", "100"], 100)),
+            // It takes whole seconds.
+            (Kind::Peer, "pid1-rs") => Some((&["-t", "1"], 1000)),
+            (Kind::Peer | Kind::Floor, _) => None,
+        }
+    }
+
+    /// The same init with options.
     pub(crate) fn with_options(&self, options: &[&str]) -> Self {
         let mut other = self.clone();
         let _ = other.command.pop();
@@ -46,26 +70,29 @@ impl Init {
     }
 }
 
-/// The inits that everybody has, by the names of their files.
-const PEERS: [&str; 5] = [
-    "tini-static",
-    "tini",
-    "dumb-init",
-    "catatonit",
-    "docker-init",
+/// The inits of distributions: what they are called here, and their files.
+const PACKAGED: [(&str, &str); 5] = [
+    ("tini-static", "tini-static"),
+    ("tini", "tini"),
+    ("dumb-init", "dumb-init"),
+    ("catatonit", "catatonit"),
+    ("docker-init", "docker-init"),
 ];
+
+/// The inits that `cargo install --locked tino pid1-exe` installs.
+const OF_CARGO: [(&str, &str); 2] = [("tino", "tino"), ("pid1-rs", "pid1")];
 
 /// The other build's name.
 pub(crate) const BESIDE: &str = "beside";
 
-/// Pidling first, then another build of it if there is one, then the peers.
-pub(crate) fn find(given: &[(String, Vec<String>)], beside: Option<&Path>) -> Result<Vec<Init>> {
+/// Pidling first, then another build of it if there is one, then the peers: those that are installed, or all.
+pub(crate) fn find(options: &Options) -> Result<Vec<Init>> {
     let mut inits = vec![init(
         "pidling",
         Kind::Pidling,
         vec![env!("CARGO_BIN_EXE_pidling").into(), "--".into()],
     )];
-    if let Some(path) = beside {
+    if let Some(path) = &options.beside {
         inits.push(init(
             BESIDE,
             Kind::Beside,
@@ -73,8 +100,14 @@ pub(crate) fn find(given: &[(String, Vec<String>)], beside: Option<&Path>) -> Re
         ));
     }
     let mut files: Vec<PathBuf> = Vec::new();
-    for name in PEERS {
-        let Some(path) = installed(name) else {
+    for (name, file) in PACKAGED.into_iter().chain(OF_CARGO) {
+        let Some(path) = installed(file) else {
+            // It is tini under another name.
+            let is_wanted = options.update && name != "docker-init";
+            ensure!(
+                !is_wanted,
+                "--update wants all inits, and {name} is not installed"
+            );
             eprintln!("bench: {name} is not installed");
             continue;
         };
@@ -91,7 +124,7 @@ pub(crate) fn find(given: &[(String, Vec<String>)], beside: Option<&Path>) -> Re
             vec![path.display().to_string(), "--".into()],
         ));
     }
-    for (name, command) in given {
+    for (name, command) in &options.inits {
         let mut command = command.clone();
         if let Some(first) = command.first_mut()
             && !first.contains('/')
@@ -115,18 +148,23 @@ fn init(name: &str, kind: Kind, command: Vec<String>) -> Init {
         kind,
         command,
         version,
+        busy: 0.0,
     }
 }
 
-/// The file of that name along PATH.
+/// The file of that name along PATH, or where cargo installs programs.
 pub(crate) fn installed(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
+    let along_path = std::env::var_os("PATH").unwrap_or_default();
+    let roots = ["CARGO_INSTALL_ROOT", "CARGO_HOME"].map(std::env::var_os);
+    let home = std::env::var_os("HOME").map(|home| Path::new(&home).join(".cargo"));
+    let roots = roots.into_iter().flatten().map(PathBuf::from).chain(home);
+    std::env::split_paths(&along_path)
+        .chain(roots.map(|root| root.join("bin")))
         .map(|directory| directory.join(name))
         .find(|file| file.is_file())
 }
 
-/// The first word of `--version` that begins with a digit.
+/// The first word of `--version` that begins with a digit, or what cargo has installed.
 fn version(program: &str) -> Option<String> {
     let output = Command::new(program).arg("--version").output().ok()?;
     let text = [output.stdout, output.stderr].concat();
@@ -135,6 +173,20 @@ fn version(program: &str) -> Option<String> {
         .map(|word| word.trim_start_matches('v'))
         .find(|word| word.starts_with(|first: char| first.is_ascii_digit()))
         .map(|word| word.split('_').next().unwrap_or(word).into())
+        .or_else(|| installed_version(Path::new(program)))
+}
+
+/// The version of the package that cargo has installed a program from, in the list beside the directory of programs:
+/// `"PACKAGE VERSION (SOURCE)" = ["PROGRAM"]`.
+fn installed_version(program: &Path) -> Option<String> {
+    let list = program.parent()?.parent()?.join(".crates.toml");
+    let list = std::fs::read_to_string(list).ok()?;
+    let quoted = format!("\"{}\"", program.file_name()?.to_str()?);
+    list.lines().find_map(|line| {
+        let (package, programs) = line.split_once(" = ")?;
+        let version = package.split(' ').nth(1)?;
+        programs.contains(&quoted).then(|| version.into())
+    })
 }
 
 /// A program of `floor.c` in the place of an init, or with no words nothing between driver and child.
@@ -149,5 +201,6 @@ pub(crate) fn floor(name: &str, program: &Path, mode: &str) -> Init {
         kind: Kind::Floor,
         command,
         version: String::new(),
+        busy: 0.0,
     }
 }

@@ -1,15 +1,16 @@
 //! Starts inits under the driver of `floor.c` and hands back what it says.
 
-use crate::inits::{self, Init};
+use crate::inits::{self, Init, Kind};
 use anyhow::{Context, Result, bail, ensure};
 use std::ffi::OsString;
 use std::fs;
 use std::io::{BufRead, BufReader, IsTerminal, Write};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What the main child is to be: a role of `floor.c` with its two numbers.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +31,24 @@ pub(crate) struct Lab {
     directory: tempfile::TempDir,
     files: usize,
     interrupted: Arc<AtomicBool>,
+    /// How many seconds a measurement of a peer may take.
+    pub(crate) patience: usize,
 }
+
+/// How many seconds any other measurement may take.
+const LIMIT: usize = 60;
+
+/// The driver's limit was reached: it has ended itself, the init and all that the init had started.
+#[derive(Debug)]
+pub(crate) struct Hangs;
+
+impl std::fmt::Display for Hangs {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("not over in time")
+    }
+}
+
+impl std::error::Error for Hangs {}
 
 /// A line on standard error.
 pub(crate) struct Progress {
@@ -134,6 +152,7 @@ impl Lab {
             directory: directory.context("no directory for what is shared")?,
             files: 0,
             interrupted,
+            patience: 10,
         };
         // Root in a container may lack the privilege, and a kernel the namespaces.
         let init = inits::floor("a floor", &lab.floor, "fork");
@@ -166,7 +185,13 @@ impl Lab {
         fs::write(&shared, [0; 4096]).context("cannot write the shared file")?;
         let mut words: Vec<OsString> = wrapper.to_vec();
         words.extend([self.floor.clone().into(), "drive".into(), mode.0.into()]);
+        let limit = if init.kind == Kind::Peer {
+            self.patience
+        } else {
+            LIMIT
+        };
         words.extend([shared.clone().into(), mode.1.to_string().into()]);
+        words.push(limit.to_string().into());
         words.extend(init.command.iter().map(OsString::from));
         words.extend([self.floor.clone().into(), "child".into(), role.0.into()]);
         words.extend([
@@ -192,6 +217,9 @@ impl Lab {
             .output()?;
         let text = String::from_utf8_lossy(&output.stdout);
         self.forget_file();
+        if is_limit(output.status) {
+            return Err(Hangs).with_context(|| format!("{} with the child {}", init.name, role.0));
+        }
         ensure!(
             output.status.success(),
             "{} with the child {}: {}, {}",
@@ -205,6 +233,23 @@ impl Lab {
             Some((name.to_owned(), value.to_owned()))
         };
         Ok(Said(text.lines().filter_map(line).collect()))
+    }
+
+    /// Looks how busy each init is with nothing to do. One that cannot be started says so later.
+    pub(crate) fn look_at_rest(&mut self, inits: &mut [Init]) -> Result<()> {
+        if self.namespaces.is_err() {
+            return Ok(());
+        }
+        for init in inits {
+            let Ok(held) = self.hold(init, Role("receive", 0, 0)) else {
+                continue;
+            };
+            let (run_time, began) = (held.run_time()?, Instant::now());
+            std::thread::sleep(Duration::from_millis(200));
+            let took = began.elapsed().as_nanos() as f64;
+            init.busy = (held.run_time()? - run_time) / took;
+        }
+        Ok(())
     }
 
     /// A file of a name that was not used before.
@@ -251,6 +296,11 @@ impl Lab {
     }
 }
 
+/// Whether SIGALRM has ended a driver, or a tracer that ends as its driver does.
+fn is_limit(status: ExitStatus) -> bool {
+    status.signal() == Some(signal_hook::consts::SIGALRM)
+}
+
 /// Variables as a container of a pod finds them with four services beside it: an init has to pass them
 /// on, and to look through them.
 fn pod() -> impl Iterator<Item = (String, String)> {
@@ -287,10 +337,10 @@ impl Held {
     fn expect(&mut self, name: &str) -> Result<u32> {
         loop {
             let mut line = String::new();
-            ensure!(
-                self.output.read_line(&mut line)? > 0,
-                "the driver ended before it said {name}"
-            );
+            if self.output.read_line(&mut line)? == 0 {
+                ensure!(!is_limit(self.driver.wait()?), Hangs);
+                bail!("the driver ended before it said {name}");
+            }
             if let Some((known, value)) = line.trim_end().split_once(' ')
                 && known == name
             {

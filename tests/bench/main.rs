@@ -34,8 +34,9 @@ use results::Results;
 use std::path::Path;
 use std::process::ExitCode;
 
-/// What `--update` writes, beside the tables.
+/// What `--update` writes: the chart, and the tables of this file and of the README.
 const CHART: &str = "tests/bench/comparison.svg";
+const DOCUMENT: &str = "docs/benchmarks.md";
 
 fn main() -> ExitCode {
     let options = match Options::parse(std::env::args().skip(1)) {
@@ -62,8 +63,9 @@ fn run(options: &Options) -> Result<()> {
     // Before anything else: whoever makes a user namespace must not have a second thread.
     let namespaces = machine::allow_namespaces();
     let machine = machine::Machine::prepare()?;
-    let inits = inits::find(&options.inits, options.beside.as_deref())?;
+    let mut inits = inits::find(options)?;
     let mut lab = lab::Lab::new(namespaces)?;
+    lab.look_at_rest(&mut inits)?;
     let mut results = Results::new(&machine, &inits, options);
     if options.extent == Extent::Scale {
         scale::measure(&mut lab, &inits, &mut results)?;
@@ -71,6 +73,7 @@ fn run(options: &Options) -> Result<()> {
         groups::measure(&mut lab, &inits, options, &mut results)?;
     }
     lab.progress.clear();
+    results.patience = lab.patience;
     drop(lab);
 
     match options.format {
@@ -88,18 +91,17 @@ fn run(options: &Options) -> Result<()> {
     }
     if options.update {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        write(&root.join(CHART), &chart::svg(&results))?;
-        let some = report::short_setting(&results) + &report::markdown(&results, report::README);
-        for (document, table) in [
-            ("docs/benchmarks.md", whole_table(&results)),
-            ("README.md", some),
-        ] {
+        let put = |document: &str, command, table: &str| -> Result<()> {
             let path = root.join(document);
             let old = std::fs::read_to_string(&path)
                 .with_context(|| format!("cannot read {document}"))?;
-            let new = report::update(&old, &table).with_context(|| document.to_owned())?;
-            write(&path, &new)?;
-        }
+            let new = report::update(&old, command, table).with_context(|| document.to_owned())?;
+            write(&path, &new)
+        };
+        write(&root.join(CHART), &chart::svg(&results))?;
+        put(DOCUMENT, report::COMPARISON, &whole_table(&results))?;
+        let some = report::short_setting(&results) + &report::short_markdown(&results);
+        put("README.md", report::COMPARISON, &some)?;
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ pub(crate) enum Extent {
     /// As often as it takes for figures to repeat.
     #[default]
     Full,
-    /// In less than a minute.
+    /// In a minute or two.
     Quick,
     /// Large numbers in place of the comparison.
     Scale,
@@ -114,7 +114,7 @@ pub(crate) fn help() -> String {
         "\
 Usage: cargo bench -- [OPTION...]
 Measures pidling beside the inits that are installed and a floor, in one run on one processor.
-      --quick              fewer rounds, less than a minute
+      --quick              fewer rounds, a minute or two
       --scale              instead: a million orphans, 100,000 signals, 1,000 inits at once
       --only METRIC        measure only this, repeatable
       --init NAME=COMMAND  one more init; COMMAND is what comes before the child's words, often ends in --

@@ -1,8 +1,9 @@
 //! The results as a text, as JSON and as tables for the documents.
 
 use crate::goals::{OURS, goals};
-use crate::inits::{BESIDE, Kind};
-use crate::results::{Group, Metric, Results, Row};
+use crate::inits::{BESIDE, Init, Kind};
+use crate::options::Extent;
+use crate::results::{Group, Lack, Metric, Results, Row};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use std::fmt::Write as _;
@@ -63,6 +64,15 @@ fn ratio(value: f64, other: Option<f64>) -> String {
     }
 }
 
+/// An init's figure, or the word for its lack.
+fn cell(metric: &Metric, init: &str, of: impl Fn(&Row) -> f64) -> String {
+    match (metric.row(init), metric.lack(init)) {
+        (Some(row), _) => figure(of(row)),
+        (None, Some(lack)) => lack.word().into(),
+        (None, None) => "-".into(),
+    }
+}
+
 /// A floor is told from an init.
 fn name(row: &Row) -> String {
     match row.kind {
@@ -95,6 +105,9 @@ fn timing(text: &mut String, metric: &Metric) {
             ratio(row.median(), metric.best_peer()),
         ]);
     }
+    for (name, lack) in &metric.lacks {
+        rows.push(vec![name.clone(), lack.word().into()]);
+    }
     table(text, &rows);
 }
 
@@ -109,10 +122,15 @@ fn values(text: &mut String, group: &Group) {
     let Some(first) = group.metrics.first() else {
         return;
     };
-    for row in &first.rows {
-        let mut line = vec![name(row)];
+    let named = first.rows.iter().map(|row| (name(row), row.name.as_str()));
+    let without = first
+        .lacks
+        .iter()
+        .map(|(name, _)| (name.clone(), name.as_str()));
+    for (title, init) in named.chain(without) {
+        let mut line = vec![title];
         for metric in &group.metrics {
-            line.push(metric.of(&row.name).map_or("-".into(), figure));
+            line.push(cell(metric, init, Row::median));
         }
         rows.push(line);
     }
@@ -224,6 +242,10 @@ pub(crate) fn json(results: &Results) -> Value {
             "title": metric.title,
             "unit": metric.unit,
             "rows": metric.rows.iter().map(row).collect::<Vec<_>>(),
+            "lacks": metric.lacks.iter().map(|(name, lack)| json!({
+                "init": name,
+                "lack": lack.word(),
+            })).collect::<Vec<_>>(),
         })
     };
     let group = |group: &Group| {
@@ -253,6 +275,7 @@ pub(crate) fn json(results: &Results) -> Value {
         "inits": results.inits.iter().map(|init| json!({
             "init": init.name,
             "version": init.version,
+            "busy_at_rest": init.busy,
             "command": init.command,
         })).collect::<Vec<_>>(),
         "groups": results.groups.iter().map(group).collect::<Vec<_>>(),
@@ -314,9 +337,13 @@ pub(crate) const README: &Rows = &[
 
 /// What a table depends on.
 pub(crate) fn setting(results: &Results) -> String {
+    let often = match results.extent {
+        Extent::Scale => "One run.",
+        Extent::Full | Extent::Quick => "Medians, unless a row says otherwise.",
+    };
     format!(
-        "Measured on {} by `{}` on {}, {},\n{}. Medians, unless a row says\n\
-         otherwise. The floor is the least that a program can do in an init's place: `tests/bench/floor.c`.\n\n",
+        "Measured on {} by `{}` on {}, {},\n{}. {often}\n\
+         The floor is the least that a program can do in an init's place: `tests/bench/floor.c`.\n\n",
         results.date, results.command, results.model, results.kernel, results.setting
     )
 }
@@ -329,12 +356,16 @@ pub(crate) fn short_setting(results: &Results) -> String {
     )
 }
 
-/// A table of these rows.
-pub(crate) fn markdown(results: &Results, rows: &Rows) -> String {
+/// A table of these rows, with a column for each of these inits.
+fn columns(results: &Results, rows: &Rows, inits: &[&Init], has_floor: bool) -> String {
     let mut text = String::new();
-    let mut head = String::from("| | floor |");
-    let mut rule = String::from("|---|---|");
-    for init in &results.inits {
+    let mut head = String::from("| |");
+    let mut rule = String::from("|---|");
+    if has_floor {
+        head += " floor |";
+        rule += "---|";
+    }
+    for init in inits {
         let _ = write!(head, " {} {} |", init.name, init.version);
         rule += "---|";
     }
@@ -344,26 +375,76 @@ pub(crate) fn markdown(results: &Results, rows: &Rows) -> String {
             continue;
         };
         let of = |row: &Row| row.quantile(if *key == "storm" { 0.99 } else { 0.5 });
-        let cell = |value: Option<f64>| value.map_or("-".into(), figure);
-        let floor = metric.rows.iter().find(|row| row.kind == Kind::Floor);
-        let _ = write!(text, "| {title} | {} |", cell(floor.map(of)));
-        for init in &results.inits {
-            let _ = write!(text, " {} |", cell(metric.row(&init.name).map(of)));
+        let _ = write!(text, "| {title} |");
+        if has_floor {
+            let floor = metric.rows.iter().find(|row| row.kind == Kind::Floor);
+            let floor = floor.map_or("-".into(), |floor| figure(of(floor)));
+            let _ = write!(text, " {floor} |");
+        }
+        for init in inits {
+            let _ = write!(text, " {} |", cell(metric, &init.name, of));
         }
         text.push('\n');
     }
     text
 }
 
-/// What stands around a table in a document.
-const BEGIN: &str = "<!-- cargo bench -- --update -->\n";
-const END: &str = "<!-- end -->\n";
+/// A table of these rows with all columns, and what its words mean.
+pub(crate) fn markdown(results: &Results, rows: &Rows) -> String {
+    let inits: Vec<&Init> = results.inits.iter().collect();
+    columns(results, rows, &inits, true) + &notes(results, rows)
+}
 
-/// A document with another table.
-pub(crate) fn update(document: &str, table: &str) -> Result<String> {
+/// The rows of the README, without the columns that need an explanation.
+pub(crate) fn short_markdown(results: &Results) -> String {
+    let is_known = |init: &&Init| init.is_pidling() || init.is_packaged();
+    let inits: Vec<&Init> = results.inits.iter().filter(is_known).collect();
+    columns(results, README, &inits, false)
+}
+
+/// What the words in these rows mean, and whom they are about.
+fn notes(results: &Results, rows: &Rows) -> String {
+    let mut text = String::new();
+    let lacks = || {
+        let metrics = rows.iter().filter_map(|(key, _)| results.metric(key));
+        metrics.flat_map(|metric| &metric.lacks)
+    };
+    for init in &results.inits {
+        let has = |wanted| lacks().any(|(name, lack)| *name == init.name && *lack == wanted);
+        for lack in [Lack::Hangs, Lack::Spins, Lack::Fails] {
+            if !has(lack) {
+                continue;
+            }
+            let word = lack.word();
+            let what = match lack {
+                Lack::Hangs => format!(
+                    "it was not done after {} s, and was ended",
+                    results.patience
+                ),
+                Lack::Spins => format!(
+                    "it takes {:.0} % of the processor with nothing to do, so what a signal or an orphan costs cannot \
+                     be told",
+                    init.busy * 100.0
+                ),
+                Lack::Fails => "it ended too early, or an error did".into(),
+            };
+            let _ = write!(text, "\n`{word}`, {}: {what}.\n", init.name);
+        }
+    }
+    text
+}
+
+/// The command that writes the tables of the comparison.
+pub(crate) const COMPARISON: &str = "cargo bench -- --update";
+
+/// A document with another table in the place that names this command.
+pub(crate) fn update(document: &str, command: &str, table: &str) -> Result<String> {
+    let begin = format!("<!-- {command} -->\n");
     let (before, rest) = document
-        .split_once(BEGIN)
+        .split_once(&begin)
         .context("there is no place for the table")?;
-    let (_, after) = rest.split_once(END).context("the table has no end")?;
-    Ok(format!("{before}{BEGIN}\n{table}\n{END}{after}"))
+    let (_, after) = rest
+        .split_once("<!-- end -->\n")
+        .context("the table has no end")?;
+    Ok(format!("{before}{begin}\n{table}\n<!-- end -->\n{after}"))
 }

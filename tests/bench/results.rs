@@ -9,6 +9,8 @@ use crate::options::{Extent, Options};
 pub(crate) struct Row {
     pub(crate) name: String,
     pub(crate) kind: Kind,
+    /// It never sleeps, at the price of a processor.
+    spins: bool,
     samples: Vec<f64>,
 }
 
@@ -18,6 +20,7 @@ impl Row {
         Self {
             name: init.name.clone(),
             kind: init.kind,
+            spins: init.spins(),
             samples,
         }
     }
@@ -43,6 +46,28 @@ impl Row {
     }
 }
 
+/// Why an init that was measured has no figure.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Lack {
+    /// The measurement was not over in time, and the init was ended.
+    Hangs,
+    /// The init never sleeps, so that its figure would say nothing.
+    Spins,
+    /// Anything else; the words went to standard error.
+    Fails,
+}
+
+impl Lack {
+    /// What stands in the figure's place.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Hangs => "hangs",
+            Self::Spins => "spins",
+            Self::Fails => "fails",
+        }
+    }
+}
+
 /// One quantity, of every init that has it.
 #[derive(Clone, Debug)]
 pub(crate) struct Metric {
@@ -53,6 +78,8 @@ pub(crate) struct Metric {
     /// Samples that differ for reasons of chance: p99 and the number of samples are of interest.
     pub(crate) is_timing: bool,
     pub(crate) rows: Vec<Row>,
+    /// Inits without a figure.
+    pub(crate) lacks: Vec<(String, Lack)>,
 }
 
 impl Metric {
@@ -71,9 +98,16 @@ impl Metric {
         floor.map(Row::median)
     }
 
-    /// The lowest median of another init.
+    /// Why an init has no figure, if it ought to have one.
+    pub(crate) fn lack(&self, name: &str) -> Option<Lack> {
+        let (_, lack) = self.lacks.iter().find(|(known, _)| known == name)?;
+        Some(*lack)
+    }
+
+    /// The lowest median of another init that sleeps when it has nothing to do.
     pub(crate) fn best_peer(&self) -> Option<f64> {
         let peers = self.rows.iter().filter(|row| row.kind == Kind::Peer);
+        let peers = peers.filter(|row| !row.spins);
         peers.map(Row::median).min_by(f64::total_cmp)
     }
 }
@@ -96,6 +130,9 @@ pub(crate) struct Results {
     pub(crate) date: String,
     /// How to make it again.
     pub(crate) command: String,
+    pub(crate) extent: Extent,
+    /// How many seconds each measurement of a peer could take.
+    pub(crate) patience: usize,
     pub(crate) inits: Vec<Init>,
     pub(crate) groups: Vec<Group>,
 }
@@ -113,6 +150,8 @@ impl Results {
             setting: machine.setting.clone(),
             date: machine.date.clone(),
             command: command.into(),
+            extent: options.extent,
+            patience: 0,
             inits: inits.to_vec(),
             groups: Vec::new(),
         }

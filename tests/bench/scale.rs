@@ -12,6 +12,7 @@ const INITS: usize = 1000;
 
 /// Measures pidling and tini-static, and the floor where it can do the work.
 pub(crate) fn measure(lab: &mut Lab, inits: &[Init], results: &mut Results) -> Result<()> {
+    lab.patience = 900;
     if let Err(reason) = &lab.namespaces {
         return Err(anyhow!("skipped: {reason}"));
     }
