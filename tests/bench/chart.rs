@@ -2,19 +2,14 @@
 
 use crate::inits::Kind;
 use crate::report::figure;
-use crate::results::{Metric, Results, Row};
+use crate::results::{Lack, Metric, Results, Row};
 use std::fmt::Write as _;
 
 /// The panels, in reading order, two in a row.
-const PANELS: [(&str, &str); 6] = [
+const PANELS: [(&str, &str); 4] = [
     ("rss", "memory at rest as PID 1, VmRSS, kB"),
-    ("dirty", "private dirty memory at rest, kB"),
     ("start", "exec to the child's first instruction, µs"),
     ("stop", "SIGTERM to the init's end, µs"),
-    (
-        "main_dead_pid1_8000",
-        "deadline to the main child's death, 8,000 to kill, ms",
-    ),
     (
         "all_dead_pid1_8000",
         "deadline to everybody's death, 8,000 to kill, ms",
@@ -37,6 +32,7 @@ text { font: 12px system-ui, -apple-system, 'Segoe UI', 'DejaVu Sans', sans-seri
 .head { font-size: 16px; font-weight: 600; }
 .title { font-weight: 600; }
 .name { text-anchor: end; }
+.none { font-style: italic; }
 .pidling { fill: #1f6feb; }
 .peer { fill: #9aa4af; }
 .floor { fill: none; stroke: #9aa4af; stroke-dasharray: 3 2; }
@@ -92,28 +88,37 @@ pub(crate) fn svg(results: &Results) -> String {
 
 fn bars(text: &mut String, metric: &Metric, results: &Results, x: usize, y: usize) {
     let floor = metric.rows.iter().find(|row| row.kind == Kind::Floor);
-    let inits = results.inits.iter();
-    let rows = floor
-        .into_iter()
-        .chain(inits.filter_map(|init| metric.row(&init.name)));
+    let of_inits = results.inits.iter().map(|init| {
+        let class = if init.is_pidling() { "pidling" } else { "peer" };
+        (class, init.name.as_str(), metric.row(&init.name))
+    });
+    let lines = floor.into_iter().map(|row| ("floor", "floor", Some(row)));
     let most = metric.rows.iter().map(Row::median).fold(0.0, f64::max);
-    for (index, row) in rows.enumerate() {
+    for (index, (class, name, row)) in lines.chain(of_inits).enumerate() {
         let y = y + index * LINE;
-        let (class, name) = match row.kind {
-            Kind::Floor => ("floor", "floor"),
-            Kind::Pidling | Kind::Beside => ("pidling", row.name.as_str()),
-            Kind::Peer => ("peer", row.name.as_str()),
+        let _ = write!(
+            text,
+            "<text class=\"name\" x=\"{}\" y=\"{}\">{}</text>",
+            x + NAMES - 6,
+            y + 13,
+            escape(name),
+        );
+        let Some(row) = row else {
+            let word = metric.lack(name).map_or("none", Lack::word);
+            let _ = writeln!(
+                text,
+                "<text class=\"none\" x=\"{}\" y=\"{}\">{word}</text>",
+                x + NAMES,
+                y + 13
+            );
+            continue;
         };
         // A value that is there is seen.
         let width = (row.median() / most * BARS as f64).max(1.0);
         let _ = writeln!(
             text,
-            "<text class=\"name\" x=\"{}\" y=\"{}\">{}</text>\
-             <rect class=\"{class}\" x=\"{}\" y=\"{}\" width=\"{width:.1}\" height=\"{}\" rx=\"1\"/>\
+            "<rect class=\"{class}\" x=\"{}\" y=\"{}\" width=\"{width:.1}\" height=\"{}\" rx=\"1\"/>\
              <text x=\"{:.1}\" y=\"{}\">{}</text>",
-            x + NAMES - 6,
-            y + 13,
-            escape(name),
             x + NAMES,
             y + 3,
             LINE - 6,
