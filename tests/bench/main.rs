@@ -98,8 +98,12 @@ fn run(options: &Options) -> Result<()> {
             let new = report::update(&old, command, table).with_context(|| document.to_owned())?;
             write(&path, &new)
         };
+        let table = whole_table(&results);
+        if options.extent == Extent::Scale {
+            return put(DOCUMENT, report::LARGE_NUMBERS, &table);
+        }
         write(&root.join(CHART), &chart::svg(&results))?;
-        put(DOCUMENT, report::COMPARISON, &whole_table(&results))?;
+        put(DOCUMENT, report::COMPARISON, &table)?;
         let some = report::short_setting(&results) + &report::short_markdown(&results);
         put("README.md", report::COMPARISON, &some)?;
     }
@@ -108,7 +112,11 @@ fn run(options: &Options) -> Result<()> {
 
 /// All rows, and what they depend on.
 fn whole_table(results: &Results) -> String {
-    report::setting(results) + &report::markdown(results, report::ALL)
+    let rows = match results.extent {
+        Extent::Scale => report::SCALE,
+        Extent::Full | Extent::Quick => report::ALL,
+    };
+    report::setting(results) + &report::markdown(results, rows)
 }
 
 fn write(path: &Path, text: &str) -> Result<()> {

@@ -82,13 +82,12 @@ impl Options {
         if options.update && options.beside.is_some() {
             return Err("--update describes one build, without --beside".into());
         }
-        for (name, given) in [
-            ("--update", options.update),
-            ("--svg", options.svg.is_some()),
-        ] {
-            if given && (options.extent == Extent::Scale || !options.only.is_empty()) {
-                return Err(format!("{name} needs all metrics, not --scale or --only"));
-            }
+        let writes = options.update || options.svg.is_some();
+        if writes && !options.only.is_empty() {
+            return Err("--update and --svg need all metrics, not --only".into());
+        }
+        if options.svg.is_some() && options.extent == Extent::Scale {
+            return Err("--svg draws the comparison, not --scale".into());
         }
         Ok(options)
     }
@@ -122,7 +121,8 @@ Measures pidling beside the inits that are installed and a floor, in one run on 
       --json               print one JSON document
       --markdown           print the table of docs/benchmarks.md
       --svg FILE           write the chart
-      --update             write the tables to docs/benchmarks.md and README.md, the chart to its place
+      --update             write the tables to docs/benchmarks.md and README.md, the chart to its place;
+                           with --scale its own table
 Metrics:
 ",
     );

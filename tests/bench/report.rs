@@ -335,6 +335,29 @@ pub(crate) const README: &Rows = &[
     ("calls_orphan", "system calls per orphan"),
 ];
 
+/// The rows about large numbers.
+pub(crate) const SCALE: &Rows = &[
+    (
+        "orphans_each",
+        "processor time for each of 1,000,000 orphans, µs",
+    ),
+    (
+        "orphans_wall",
+        "the same, made and reaped, wall time of all, s",
+    ),
+    ("orphans_rss", "VmRSS before 1,000,000 orphans, kB"),
+    ("orphans_rss_after", "VmRSS after 1,000,000 orphans, kB"),
+    (
+        "signals_each",
+        "processor time for each of 100,000 signals, µs",
+    ),
+    ("signals_rss", "VmRSS before 100,000 signals, kB"),
+    ("signals_rss_after", "VmRSS after 100,000 signals, kB"),
+    ("inits_pss", "1,000 inits at once, Pss of all, kB"),
+    ("inits_dirty", "their private dirty memory, kB"),
+    ("inits_tables", "their page tables, kB"),
+];
+
 /// What a table depends on.
 pub(crate) fn setting(results: &Results) -> String {
     let often = match results.extent {
@@ -436,6 +459,9 @@ fn notes(results: &Results, rows: &Rows) -> String {
 
 /// The command that writes the tables of the comparison.
 pub(crate) const COMPARISON: &str = "cargo bench -- --update";
+
+/// The command that writes the table of large numbers.
+pub(crate) const LARGE_NUMBERS: &str = "cargo bench -- --scale --update";
 
 /// A document with another table in the place that names this command.
 pub(crate) fn update(document: &str, command: &str, table: &str) -> Result<String> {

@@ -5,36 +5,58 @@ use crate::inits::{Init, floor};
 use crate::lab::{Held, Lab, Role};
 use crate::results::{Group, Results};
 use anyhow::{Result, anyhow};
+use std::time::Instant;
 
+/// Orphans are made a part at a time, so that there is something to say meanwhile.
+const PARTS: usize = 10;
 const ORPHANS: usize = 1_000_000;
 const SIGNALS: usize = 100_000;
 const INITS: usize = 1000;
 
-/// Measures pidling and tini-static, and the floor where it can do the work.
+/// Seconds that a part may take, or the signals. The making of an orphan takes ten times as long as its reaping.
+const PATIENCE: usize = 60;
+
+/// What is measured of a piece of work: memory before and after it, processor time of each piece, wall time of all.
+const QUANTITIES: usize = 6;
+
+/// Measures all inits, and the floor where it can do the work.
 pub(crate) fn measure(lab: &mut Lab, inits: &[Init], results: &mut Results) -> Result<()> {
-    lab.patience = 900;
     if let Err(reason) = &lab.namespaces {
         return Err(anyhow!("skipped: {reason}"));
     }
-    let of_interest = |init: &&Init| matches!(init.name.as_str(), "pidling" | "tini-static");
-    let inits: Vec<&Init> = inits.iter().filter(of_interest).collect();
+    lab.patience = PATIENCE;
     let floor = floor(WAIT, &lab.floor, "fork");
-    let all: Vec<&Init> = [&floor].into_iter().chain(inits.clone()).collect();
-    results.inits.retain(|init| of_interest(&init));
+    let all: Vec<&Init> = [&floor].into_iter().chain(inits).collect();
 
-    let title = "a million orphans, one at a time, as PID 1";
-    let role = Role("orphans", ORPHANS, 1);
+    let title = "a million orphans, 1,000 at a time, as PID 1";
+    let role = Role("orphans", ORPHANS / PARTS, 1000);
     let samples = interleave(lab, title, 1, all.clone(), |lab, init| {
-        work(lab, init, role, ORPHANS)
+        work(lab, init, role, PARTS, ORPHANS)
     })?;
-    results.groups.push(group("orphans", title, &samples));
+    let keys = [
+        "orphans_rss",
+        "orphans_rss_after",
+        "orphans_dirty",
+        "orphans_dirty_after",
+        "orphans_each",
+        "orphans_wall",
+    ];
+    results.groups.push(group("orphans", title, keys, &samples));
 
     let title = "100,000 signals, one at a time, as PID 1";
     let role = Role("signals", SIGNALS, 0);
-    let samples = interleave(lab, title, 1, inits, |lab, init| {
-        work(lab, init, role, SIGNALS)
+    let samples = interleave(lab, title, 1, inits.iter().collect(), |lab, init| {
+        work(lab, init, role, 1, SIGNALS)
     })?;
-    results.groups.push(group("signals", title, &samples));
+    let keys = [
+        "signals_rss",
+        "signals_rss_after",
+        "signals_dirty",
+        "signals_dirty_after",
+        "signals_each",
+        "signals_wall",
+    ];
+    results.groups.push(group("signals", title, keys, &samples));
 
     let title = "1,000 inits at once, each as PID 1, all of them together";
     let samples = interleave(lab, title, 1, all, crowd)?;
@@ -53,28 +75,43 @@ pub(crate) fn measure(lab: &mut Lab, inits: &[Init], results: &mut Results) -> R
     Ok(())
 }
 
-/// Memory before and after the work, and the processor time of each piece of it.
-fn work(lab: &mut Lab, init: &Init, role: Role, pieces: usize) -> Result<[Vec<f64>; 7]> {
+/// Lets the main child work, so many times for all of these pieces.
+fn work(
+    lab: &mut Lab,
+    init: &Init,
+    role: Role,
+    parts: usize,
+    pieces: usize,
+) -> Result<[Vec<f64>; QUANTITIES]> {
     let mut held = lab.hold(init, role)?;
-    let before = memory(&held)?;
+    let [rss, dirty, _] = memory(&held)?;
     let run_time = held.run_time()?;
-    held.work()?;
+    let mut wall = 0.0;
+    for part in 0..parts {
+        lab.progress.begin(&format!(
+            "{}, {} of {pieces}",
+            init.name,
+            pieces / parts * part
+        ));
+        let began = Instant::now();
+        held.work()?;
+        wall += began.elapsed().as_secs_f64();
+    }
     let each = (held.run_time()? - run_time) / pieces as f64 / 1000.0;
-    let after = memory(&held)?;
-    let [rss, dirty, tables] = before;
-    let [rss_after, dirty_after, tables_after] = after;
+    let [rss_after, dirty_after, _] = memory(&held)?;
+    let each = if init.spins() { vec![] } else { vec![each] };
+    let one = |value| vec![value];
     Ok([
-        rss,
-        rss_after,
-        dirty,
-        dirty_after,
-        tables,
-        tables_after,
+        one(rss),
+        one(rss_after),
+        one(dirty),
+        one(dirty_after),
         each,
-    ]
-    .map(|value| vec![value]))
+        one(wall),
+    ])
 }
 
+/// `VmRSS`, private dirty and page tables in kB.
 fn memory(held: &Held) -> Result<[f64; 3]> {
     Ok([
         held.field("status", "VmRSS")?,
@@ -83,25 +120,37 @@ fn memory(held: &Held) -> Result<[f64; 3]> {
     ])
 }
 
-fn group(key: &'static str, title: &str, samples: &Samples<'_, 7>) -> Group {
-    let metric = |index, key, title, unit| samples.metric(index, (key, title, unit), 1.0, false);
+fn group(
+    key: &'static str,
+    title: &str,
+    keys: [&'static str; QUANTITIES],
+    samples: &Samples<'_, QUANTITIES>,
+) -> Group {
+    let columns = [
+        ("VmRSS", "kB"),
+        ("after", "kB"),
+        ("private dirty", "kB"),
+        ("after", "kB"),
+        ("processor time of each", "µs"),
+        ("all, wall time", "s"),
+    ];
+    let columns = keys.into_iter().zip(columns).enumerate();
+    let metric =
+        |(index, (key, (title, unit)))| samples.metric(index, (key, title, unit), 1.0, false);
     Group {
         key,
         title: title.into(),
-        metrics: vec![
-            metric(0, "scale_rss", "VmRSS", "kB"),
-            metric(1, "scale_rss_after", "after", "kB"),
-            metric(2, "scale_dirty", "private dirty", "kB"),
-            metric(3, "scale_dirty_after", "after", "kB"),
-            metric(4, "scale_tables", "page tables", "kB"),
-            metric(5, "scale_tables_after", "after", "kB"),
-            metric(6, "scale_each", "processor time of each", "µs"),
-        ],
+        metrics: columns.map(metric).collect(),
         skipped: None,
     }
 }
 
 fn crowd(lab: &mut Lab, init: &Init) -> Result<[Vec<f64>; 4]> {
+    // So many of them would leave nobody else the processor.
+    if init.spins() {
+        return Ok([const { Vec::new() }; 4]);
+    }
+    lab.progress.begin(&format!("{INITS} times {}", init.name));
     let mut sums = [0.0; 4];
     let mut held = Vec::new();
     for _ in 0..INITS {

@@ -110,6 +110,26 @@ fn the_readme_has_five_rows_of_the_same_run() {
 }
 
 #[test]
+fn large_numbers_change_no_memory() {
+    let table = written(ALL, "cargo bench -- --scale --update");
+    let cells = cells(&table);
+    let number = |row: &str| {
+        let (_, cell) = cells
+            .iter()
+            .find(|((known, init), _)| *known == row && init.starts_with("pidling "))
+            .unwrap_or_else(|| panic!("no row {row}"));
+        let digits = cell.replace(',', "");
+        digits.parse::<i32>().expect("a number of kilobytes")
+    };
+    for what in ["1,000,000 orphans", "100,000 signals"] {
+        let [before, after] =
+            ["before", "after"].map(|when| number(&format!("VmRSS {when} {what}, kB")));
+        // A page more of the stack, if it begins near the end of one.
+        assert!(after - before <= 4, "{what}: {before}, {after}");
+    }
+}
+
+#[test]
 fn the_chart_can_be_read_on_a_dark_page_too() {
     let chart = file("tests/bench/comparison.svg");
     assert!(chart.contains("@media (prefers-color-scheme: dark)"));
