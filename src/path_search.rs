@@ -82,28 +82,18 @@ pub fn search(
             error,
             candidate: Some(index),
         };
-        if error == Errno::EACCES {
-            refusal = refusal.or(Some(last));
-        } else if !is_absence(error) {
-            return last;
-        }
-    }
-    refusal.unwrap_or(last)
-}
-
-/// Whether this is the answer of execve(2) where a file is not there or cannot be reached; or where it is there and
-/// lacks its interpreter or loader.
-#[must_use]
-pub const fn is_absence(error: Errno) -> bool {
-    matches!(
-        error,
-        Errno::ENOENT
+        match error {
+            Errno::EACCES => refusal = refusal.or(Some(last)),
+            Errno::ENOENT
             | Errno::ENOTDIR
             | Errno::ENAMETOOLONG
             | Errno::ESTALE
             | Errno::ENODEV
-            | Errno::ETIMEDOUT
-    )
+            | Errno::ETIMEDOUT => {}
+            _ => return last,
+        }
+    }
+    refusal.unwrap_or(last)
 }
 
 #[cfg(test)]

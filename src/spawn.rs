@@ -218,7 +218,7 @@ impl<'a> Command<'a> {
             }),
             StartFailure::Exec(path_search::Failure { error, candidate }) => {
                 let (mut error, mut candidate) = (error, candidate);
-                if path_search::is_absence(error)
+                if failure.status() == NOT_FOUND
                     && let Some(broken) = self.first_that_exists()
                     && candidate.replace(broken) != Some(broken)
                 {

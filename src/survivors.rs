@@ -112,6 +112,15 @@ impl List {
     }
 }
 
+/// The rest could not be looked at when it was killed.
+#[derive(Clone, Copy, Debug)]
+pub struct Unseen {
+    /// Why.
+    pub error: Errno,
+    /// The main child's group, where a wrapper has sent it SIGKILL in their place.
+    pub killed_group: Option<Pid>,
+}
+
 /// What became of the request to end.
 #[derive(Clone, Copy, Debug)]
 pub struct Terminated {
@@ -133,8 +142,7 @@ pub struct Survivors {
     is_reaped: bool,
     /// Who had to be killed.
     killed: List,
-    /// Why the rest could not be looked at, if so.
-    unseen: Option<Errno>,
+    unseen: Option<Unseen>,
 }
 
 impl Survivors {
@@ -152,16 +160,10 @@ impl Survivors {
         }
     }
 
-    /// Who had to be killed, and why not everybody could be seen, if so.
+    /// Who had to be killed, and what else is known where not everybody could be seen.
     #[must_use]
-    pub const fn killed(&self) -> (&List, Option<Errno>) {
+    pub const fn killed(&self) -> (&List, Option<Unseen>) {
         (&self.killed, self.unseen)
-    }
-
-    /// The group that gets the signals of those who cannot be looked at: only a wrapper needs one.
-    #[must_use]
-    pub fn group_in_their_place(&self) -> Option<Pid> {
-        self.group.filter(|_| self.role == Role::Wrapper)
     }
 
     /// The main child was reaped.
@@ -210,8 +212,12 @@ impl Survivors {
                 let _ = process.signal(Signal::KILL);
             }),
         };
-        self.unseen = looked.err();
-        self.kill_unseen();
+        let group = self.group.filter(|_| self.role == Role::Wrapper);
+        let sent = self.signal_unseen(Signal::KILL);
+        self.unseen = looked.err().map(|error| Unseen {
+            error,
+            killed_group: group.filter(|_| sent.is_ok()),
+        });
     }
 
     /// Sends SIGKILL again, to whoever was born meanwhile or seen late, and to a main child that lives.
@@ -224,16 +230,19 @@ impl Survivors {
                 let _ = process.signal(Signal::KILL);
             });
         }
-        self.kill_unseen();
+        let _ = self.signal_unseen(Signal::KILL);
     }
 
-    /// Sends SIGKILL without looking at anybody: as PID 1 to everyone, as a wrapper to the main child's
-    /// group, which also reaches whoever it forks right now.
-    fn kill_unseen(&mut self) {
-        let _ = match self.role {
-            Role::Pid1 => kill(Recipient::Everyone, Some(Signal::KILL)),
-            Role::Wrapper => self.signal_group(Some(Signal::KILL)),
-        };
+    /// Sends a signal without looking at anybody: as PID 1 to everyone, as a wrapper to the main child's group, which also
+    /// reaches whoever that forks right now.
+    ///
+    /// # Errors
+    /// ESRCH where there is nobody; EPERM where nobody may be signalled.
+    fn signal_unseen(&mut self, signal: Signal) -> sys::Result<()> {
+        match self.role {
+            Role::Pid1 => kill(Recipient::Everyone, Some(signal)),
+            Role::Wrapper => self.signal_group(Some(signal)),
+        }
     }
 
     /// Asks the rest to end (contract 6.4): SIGTERM, but to the main child's group only where that has had none; then
@@ -273,14 +282,10 @@ impl Survivors {
     /// Sends SIGTERM and SIGCONT without looking at anybody.
     ///
     /// # Errors
-    /// ESRCH where there is nobody; EPERM where nobody may be signalled.
+    /// Those of [`Self::signal_unseen`] for SIGTERM.
     fn terminate_unseen(&mut self) -> sys::Result<()> {
-        let mut signal_all = |signal| match self.role {
-            Role::Pid1 => kill(Recipient::Everyone, Some(signal)),
-            Role::Wrapper => self.signal_group(Some(signal)),
-        };
-        let sent = signal_all(Signal::TERM);
-        let _ = signal_all(Signal::CONT);
+        let sent = self.signal_unseen(Signal::TERM);
+        let _ = self.signal_unseen(Signal::CONT);
         sent
     }
 
@@ -290,13 +295,13 @@ impl Survivors {
     /// They could not be looked at. Then the main child's group got it.
     pub fn signal(&mut self, signal: Signal) -> sys::Result<()> {
         if self.role == Role::Pid1 {
-            return kill(Recipient::Everyone, Some(signal));
+            return self.signal_unseen(signal);
         }
         let walked = self.for_each_of_rest(&mut |process, _| {
             let _ = process.signal(signal);
         });
         if walked.is_err() {
-            let _ = self.signal_group(Some(signal));
+            let _ = self.signal_unseen(signal);
         }
         walked
     }

@@ -180,11 +180,11 @@ pub enum Event<'a> {
         response: Response,
         signal: Signal,
     },
-    /// A process that may not be signalled, and had neither the last signal nor SIGKILL (contract 6.6).
+    /// A process that may not be signalled, so that SIGKILL did not reach it (contract 6.6).
     KillFailed { process: Named<'a>, error: Errno },
     /// Survivors beyond those listed.
     MoreSurvivors { processes: u32 },
-    /// The survivors could not be looked at. A wrapper then knows of the main child's `group` alone.
+    /// The survivors could not be looked at. `group` is the main child's, where a wrapper has sent it SIGKILL.
     SurvivorsUnknown { group: Option<Pid>, error: Errno },
     /// The deadline has passed, and SIGKILL was sent.
     Killed {

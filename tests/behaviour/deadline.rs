@@ -13,6 +13,7 @@ use harness::{
 use nix::sys::signal::{Signal, kill};
 use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::Pid;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
@@ -233,13 +234,17 @@ fn a_main_child_of_another_user_is_given_up() {
     {
         return;
     }
-    for place in BOTH {
-        let copies = Copies::new(&format!("given-up-{place:?}"));
-        let init = copies.copy(&pidling(), "pidling", 0o755);
+    for (place, setup) in [
+        (Place::First, None),
+        (Place::Wrapper, None),
+        (Place::Wrapper, Some("mount -t tmpfs none /proc")),
+    ] {
+        let copies = Copies::new(&format!("given-up-{place:?}-{}", setup.is_some()));
+        let file = copies.copy(&pidling(), "pidling", 0o755);
         let root = copies.copy(probe(), "root", 0o4755);
-        let mut running = place
-            .init()
-            .binary(init)
+        let init = setup.map_or_else(|| place.init(), |setup| place.init_after(setup));
+        let mut running = init
+            .binary(file)
             .launch(["--user", "65534"])
             .directory("/")
             .args(["-t", GRACE])
@@ -258,11 +263,19 @@ fn a_main_child_of_another_user_is_given_up() {
         let (least, most) = (Duration::from_millis(5400), Duration::from_secs(30));
         assert!((least..most).contains(&took), "{took:?}\n{output}");
         assert_eq!(events(&output, "unkillable").len(), 1, "{output}");
-        // What it may not signal was not killed (contract 6.6).
+        // What it may not signal was not killed (contract 6.6), and neither was its group.
         assert!(survivors(&output).is_empty(), "{output}");
-        let refused = events(&output, "kill_failed");
-        let refused = refused.iter().map(|object| &object["error"]);
-        assert!(refused.eq(["EPERM"]), "{output}");
+        let errors = |event| {
+            let events = events(&output, event);
+            let error = |object: &Value| (object["error"].clone(), object["group"].clone());
+            events.iter().map(error).collect::<Vec<_>>()
+        };
+        let (refused, unknown) = match setup {
+            None => (vec![(json!("EPERM"), Value::Null)], vec![]),
+            Some(_) => (vec![], vec![(json!("ENODEV"), Value::Null)]),
+        };
+        assert_eq!(errors("kill_failed"), refused, "{output}");
+        assert_eq!(errors("survivors_unknown"), unknown, "{output}");
     }
 }
 
