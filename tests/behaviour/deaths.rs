@@ -516,7 +516,7 @@ fn a_daemon_with_a_long_name_is_told() {
     }
     let place = tempfile::tempdir().expect("a directory");
     let program = place.path().join("a-server-with-a-long-name");
-    let _ = std::fs::copy(harness::probe(), &program).expect("a copy");
+    harness::copy_program(harness::probe(), &program, 0o755);
     let output = daemonized(init(true), &program, &["0", "session"]);
     let line = only_line(&output, "daemon_cut_off", "warning");
     assert_eq!(

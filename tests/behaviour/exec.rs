@@ -1,10 +1,9 @@
 //! Finding and executing the command as execvp(3) does (contract 2.5, 2.6).
 
-use harness::{Events, Init, LIMIT, eventually, require_strace};
+use harness::{Events, Init, LIMIT, copy_program, eventually, require_strace, write_program};
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -25,8 +24,7 @@ impl Place {
     fn file(&self, name: &str, content: &str, mode: u32) -> PathBuf {
         let file = self.0.join(name);
         fs::create_dir_all(file.parent().unwrap()).unwrap();
-        fs::write(&file, content).unwrap();
-        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+        write_program(&file, content, mode);
         file
     }
 
@@ -114,7 +112,7 @@ fn what_cannot_be_executed_is_126() {
 fn what_is_being_written_is_126() {
     let place = Place::new();
     let copy = place.0.join("busy");
-    let _ = fs::copy("/bin/true", &copy).unwrap();
+    copy_program("/bin/true", &copy, 0o755);
     let _writer = fs::File::options().append(true).open(&copy).unwrap();
     check_failure(Init::new(), &copy.display().to_string(), 126, "ETXTBSY");
 }

@@ -3,7 +3,7 @@
 
 use harness::{
     Events, Init, LIMIT, Limit, emulator_lacks, eventually, kernel_lacks, require_namespaces,
-    require_root,
+    require_root, write_program,
 };
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -27,8 +27,7 @@ impl Place {
     fn file(&self, name: &str, content: impl AsRef<[u8]>, mode: u32) -> PathBuf {
         let file = self.path().join(name);
         fs::create_dir_all(file.parent().expect("a parent")).expect("a directory");
-        fs::write(&file, content).expect("a file");
-        fs::set_permissions(&file, PermissionsExt::from_mode(mode)).expect("our file");
+        write_program(&file, content, mode);
         file
     }
 }

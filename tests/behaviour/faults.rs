@@ -326,14 +326,10 @@ fn check(case: &Case, command: &Path) -> Option<String> {
 /// A program of unknown format, so that both ways of executing it can be made to fail. Beside it is one that nobody may
 /// execute.
 fn command() -> (tempfile::TempDir, std::path::PathBuf) {
-    use std::os::unix::fs::PermissionsExt;
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("command");
-    fs::write(&file, "exit 3\n").unwrap();
-    fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
-    let refused = directory.path().join("refused");
-    fs::write(&refused, "exit 3\n").unwrap();
-    fs::set_permissions(&refused, fs::Permissions::from_mode(0o644)).unwrap();
+    harness::write_program(&file, "exit 3\n", 0o755);
+    harness::write_program(directory.path().join("refused"), "exit 3\n", 0o644);
     (directory, file)
 }
 

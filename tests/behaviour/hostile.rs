@@ -3,8 +3,8 @@
 use crate::placed::{BOTH, expect_stop, survivors};
 use crate::shutdown::{script, wait_for};
 use harness::{
-    Init, LIMIT, Limit, Requirement, emulator_lacks, eventually, peer, pidling, probe, program,
-    require, require_namespaces, require_root,
+    Init, LIMIT, Limit, Requirement, copy_program, emulator_lacks, eventually, peer, pidling,
+    probe, program, require, require_namespaces, require_root,
 };
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -30,8 +30,7 @@ impl Cell {
     /// Copies a program under its own name.
     fn copy(&self, file: &Path, mode: u32) -> PathBuf {
         let copy = self.0.join(file.file_name().unwrap());
-        let _ = fs::copy(file, &copy).unwrap();
-        fs::set_permissions(&copy, fs::Permissions::from_mode(mode)).unwrap();
+        copy_program(file, &copy, mode);
         copy
     }
 

@@ -4,7 +4,8 @@
 use crate::shutdown::{Stranger, script, wait_for};
 use harness::{
     Events, Init, LIMIT, Limit, Output, ProcStatus, Requirement, Running, children_of,
-    emulator_lacks, eventually, peer, pidling, probe, require, require_namespaces, require_root,
+    copy_program, emulator_lacks, eventually, peer, pidling, probe, require, require_namespaces,
+    require_root,
 };
 use nix::sys::signal::{Signal, kill};
 use nix::sys::statvfs::{FsFlags, statvfs};
@@ -277,13 +278,9 @@ impl Copies {
         this
     }
 
-    /// Copies by another process: whatever this one has open for writing, children that other threads
-    /// fork meanwhile have open too, and execve(2) refuses such a file.
     pub(crate) fn copy(&self, file: &Path, name: &str, mode: u32) -> PathBuf {
         let copy = self.0.join(name);
-        let copied = Command::new("cp").args([file, &copy]).status().unwrap();
-        assert!(copied.success());
-        std::fs::set_permissions(&copy, PermissionsExt::from_mode(mode)).unwrap();
+        copy_program(file, &copy, mode);
         copy
     }
 }

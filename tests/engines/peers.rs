@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::Duration;
 
@@ -659,9 +659,7 @@ fn statuses(subject: &Subject) -> Seen {
         subject.setup.peer,
         std::process::id()
     ));
-    std::fs::write(&script, "exit 7\n").expect("a file can be written");
-    let mode = std::fs::Permissions::from_mode(0o755);
-    std::fs::set_permissions(&script, mode).expect("its mode can be set");
+    harness::write_program(&script, "exit 7\n", 0o755);
     let script = script.to_str().expect("a path in UTF-8");
     let probe = probe().to_str().expect("a path in UTF-8");
     let mut seen = Seen::new();

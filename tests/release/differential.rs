@@ -18,7 +18,6 @@ mod run;
 use case::Case;
 use harness::{pidling, probe, require_namespaces};
 use std::collections::{BTreeMap, BTreeSet};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -52,9 +51,7 @@ fn variable(name: &str) -> Option<u64> {
 /// Files that can be executed, and such that cannot, each in its own way.
 fn files(directory: &Path) {
     let write = |name: &str, mode: u32, bytes: &[u8]| {
-        let path = directory.join(name);
-        std::fs::write(&path, bytes).unwrap();
-        std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
+        harness::write_program(directory.join(name), bytes, mode);
     };
     write("noexec", 0o644, b"#!/bin/sh\nexit 7\n");
     write("script", 0o755, b"#!/bin/sh\nexit 7\n");
@@ -87,9 +84,7 @@ fn files(directory: &Path) {
     let noexecs = directory.join("noexecs");
     std::fs::create_dir(&noexecs).unwrap();
     for name in ["script", "bare", "missing"] {
-        let path = noexecs.join(name);
-        std::fs::write(&path, b"").unwrap();
-        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o644)).unwrap();
+        harness::write_program(noexecs.join(name), b"", 0o644);
     }
 }
 

@@ -126,7 +126,7 @@ impl Drop for Counted {
 fn count() -> Vec<(&'static str, u64)> {
     let directory = tempfile::tempdir().unwrap();
     let directory = directory.path();
-    let _ = std::fs::copy(pidling(), directory.join("pidling")).unwrap();
+    harness::copy_program(pidling(), directory.join("pidling"), 0o755);
     let run = |options: &[&str], signals, orphans| {
         let mut counted = Counted::start(directory, options);
         counted.signal(signals);

@@ -60,8 +60,8 @@ impl Directory {
     pub fn copy(&self, from: impl AsRef<Path>, to: &str) {
         let to = self.join(to);
         fs::create_dir_all(to.parent().unwrap()).unwrap();
-        let _ = fs::copy(from.as_ref(), &to)
-            .unwrap_or_else(|error| panic!("{}: {error}", from.as_ref().display()));
+        let mode = from.as_ref().metadata().unwrap().permissions().mode();
+        crate::copy_program(from, &to, mode);
     }
 }
 

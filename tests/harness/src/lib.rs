@@ -25,6 +25,7 @@ mod log_text;
 pub mod marks;
 mod output;
 mod proc_status;
+mod programs;
 /// Pseudo-terminals.
 pub mod pty;
 /// A main child and a member of its group that report signals.
@@ -42,6 +43,7 @@ pub use kernel::kernel_lacks;
 pub use log_text::{expect_log, time_in, without_times};
 pub use output::Output;
 pub use proc_status::{ProcStatus, Process, children_of, descendants_of, processes};
+pub use programs::{copy_program, write_program};
 pub use requirements::{
     Requirement, peer, program, require, require_namespaces, require_ok, require_root,
     require_strace,
