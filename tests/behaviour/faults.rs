@@ -274,7 +274,7 @@ fn outcome_of(status: ExitStatus, stderr: &str) -> String {
         ("lines dropped: 1; ", ", a line dropped"),
         ("of pidling cannot be read", ", uncounted"),
         ("has no permission", ", no permission"),
-        ("the limit RLIMIT_NPROC of ", ", the limit"),
+        (": RLIMIT_NPROC is ", ", the limit"),
         ("\"1970-01-01T", ", time unknown"),
     ] {
         if stderr.contains(words) {
