@@ -15,7 +15,8 @@ pub const REAPED_AT_END: u16 = 1000;
 /// wants the first few names; each costs some 10 µs while a deadline waits.
 pub const LISTED: usize = 32;
 
-/// How long after the last SIGKILL it is repeated, for whoever was born meanwhile or seen late (contract 6.3).
+/// How long after the last SIGKILL it is repeated at the earliest, for whoever was born meanwhile or seen late (contract
+/// 6.3).
 pub const KILL_AGAIN: Milliseconds = Milliseconds(100);
 
 /// How long after the first SIGKILL the init waits for what cannot be killed, such as a process in an

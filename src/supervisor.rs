@@ -705,11 +705,18 @@ impl<'a, S: Steps> Supervisor<'a, S> {
             Phase::WaitingForRest(_) => {}
         }
         self.steps.kill_rest(last);
-        self.killing = Some(Killing {
-            since: now,
-            again_at: self.steps.now().after(KILL_AGAIN),
-        });
+        self.kill_again_later(now, now);
         self.steps.report_killed(last.signal, since);
+    }
+
+    /// SIGKILL went out between `began` and now, and for the first time at `since`. Nobody is reaped meanwhile, so that the
+    /// next time comes after at least as long a pause.
+    fn kill_again_later(&mut self, since: Instant, began: Instant) {
+        let now = self.steps.now();
+        self.killing = Some(Killing {
+            since,
+            again_at: now.after(KILL_AGAIN.max(now.since(began))),
+        });
     }
 
     /// SIGKILL was sent and somebody is still there (contract 6.3).
@@ -729,10 +736,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
                 Phase::Paused | Phase::WaitingForRest(_) => None,
             };
             self.steps.kill_again(main_child);
-            self.killing = Some(Killing {
-                since: killing.since,
-                again_at: self.steps.now().after(KILL_AGAIN),
-            });
+            self.kill_again_later(killing.since, now);
         }
     }
 

@@ -21,7 +21,6 @@ const KNOWN: &[(Errno, &str)] = &[
     (Errno::EAGAIN, "EAGAIN (resource temporarily unavailable)"),
     (Errno::ENOMEM, "ENOMEM (cannot allocate memory)"),
     (Errno::EACCES, "EACCES (permission denied)"),
-    (Errno::EFAULT, "EFAULT (bad address)"),
     (Errno::EBUSY, "EBUSY (device or resource busy)"),
     (Errno::ENODEV, "ENODEV (no such device)"),
     (Errno::ENOTDIR, "ENOTDIR (not a directory)"),
@@ -95,8 +94,6 @@ impl Errno {
     pub const ENOMEM: Self = Self::constant(libc::ENOMEM);
     /// Permission denied.
     pub const EACCES: Self = Self::constant(libc::EACCES);
-    /// Bad address.
-    pub const EFAULT: Self = Self::constant(libc::EFAULT);
     /// Device or resource busy.
     pub const EBUSY: Self = Self::constant(libc::EBUSY);
     /// No such device.

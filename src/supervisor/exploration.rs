@@ -142,6 +142,10 @@ enum Step {
     End(Ending),
 }
 
+/// How long it takes to look at the rest and to kill it, the first time and again.
+const FIRST_KILL: Milliseconds = Milliseconds(230);
+const NEXT_KILL: Milliseconds = Milliseconds(30);
+
 /// Writes down what is done, and when. Killing takes its time.
 #[derive(Clone, Debug)]
 struct Recorder {
@@ -214,14 +218,14 @@ impl Steps for Recorder {
         self.record(Step::KillMainChild(last));
     }
     fn kill_rest(&mut self, last: LastSignal) {
-        self.now = self.now.after(Milliseconds(30));
+        self.now = self.now.after(FIRST_KILL);
         self.record(Step::KillRest(last));
     }
     fn report_killed(&mut self, signal: Signal, since: Since) {
         self.record(Step::ReportKilled(signal, since));
     }
     fn kill_again(&mut self, main_child: Option<Pid>) {
-        self.now = self.now.after(Milliseconds(30));
+        self.now = self.now.after(NEXT_KILL);
         let main_child = main_child.is_some();
         self.record(Step::KillAgain { main_child });
     }
@@ -328,8 +332,8 @@ struct Facts {
     slow_child_named: bool,
     /// When SIGKILL went out first.
     killed: Option<Instant>,
-    /// When the last SIGKILLs that a wake-up asked for were out.
-    last_killed: Option<Instant>,
+    /// When SIGKILL is due again.
+    kill_again_at: Option<Instant>,
 }
 
 impl Facts {
@@ -348,7 +352,7 @@ impl Facts {
             escalations: 0,
             slow_child_named: false,
             killed: None,
-            last_killed: None,
+            kill_again_at: None,
         }
     }
 
@@ -402,12 +406,14 @@ impl Facts {
                 Step::BeginShutdown(..) => self.began = self.began.or(Some(*at)),
                 Step::NameSlowChild(_) => self.slow_child_named = true,
                 Step::KillRest(..) => {
-                    (self.killed, self.last_killed) = (Some(self.now), Some(*at));
+                    self.killed = Some(self.now);
+                    // As long a pause as the killing took.
+                    self.kill_again_at = Some(at.after(FIRST_KILL));
                     if !self.has_main_child {
                         self.ended = self.ended.or(Some((self.now, None)));
                     }
                 }
-                Step::KillAgain { .. } => self.last_killed = Some(*at),
+                Step::KillAgain { .. } => self.kill_again_at = Some(at.after(Milliseconds(100))),
                 Step::StopItself
                 | Step::ChildStopped { .. }
                 | Step::Reaped { .. }
