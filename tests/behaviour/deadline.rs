@@ -587,6 +587,9 @@ fn whoever_is_dead_is_not_given_up() {
 /// number may be somebody else's afterwards.
 #[test]
 fn a_stranger_with_the_number_of_the_dead_main_child_is_left_alone() {
+    if emulator_lacks(Limit::Speed) {
+        return;
+    }
     if !require_namespaces() || !require_root() {
         return;
     }

@@ -17,6 +17,8 @@ pub enum Limit {
     Signals,
     /// What is measured or traced is the emulator: its system calls, memory, threads, descriptors, order of variables.
     Measures,
+    /// It takes long between two calls of the init, and somebody else is faster than it ever is on a processor.
+    Speed,
     /// What stands on a terminal is told by names of processes, and these are the emulator's.
     Terminals,
 }
@@ -30,6 +32,7 @@ impl Limit {
             Self::Threads => "the emulator cannot start its thread",
             Self::Signals => "the emulator keeps signals to itself",
             Self::Measures => "the emulator would be measured",
+            Self::Speed => "the emulator takes long between two calls",
             Self::Terminals => "the emulator would have the terminal",
         }
     }
