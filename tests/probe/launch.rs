@@ -3,7 +3,7 @@
 
 use crate::{raw, signals};
 use anyhow::{Context, Result, bail, ensure};
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
 use nix::sys::stat::{Mode, umask};
 use nix::unistd::{Gid, Uid};
 use std::ffi::{CString, OsStr, OsString};
@@ -177,7 +177,7 @@ fn calls_after(version: &OsStr) -> Result<Vec<(u32, u16)>> {
 }
 
 /// Marks the process and all that it starts as those of one run of the harness, `tests/harness/src/marks.rs`.
-fn mark(value: u64) -> Result<()> {
+fn mark(value: rlim_t) -> Result<()> {
     let (_, hard) = getrlimit(Resource::RLIMIT_LOCKS)?;
     Ok(setrlimit(Resource::RLIMIT_LOCKS, value, hard)?)
 }

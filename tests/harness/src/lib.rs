@@ -355,7 +355,7 @@ impl Init {
     }
 
     /// The whole command line, with everything on the way to the init.
-    fn words(&self, mark: u64) -> Vec<OsString> {
+    fn words(&self, mark: marks::Mark) -> Vec<OsString> {
         let mut words: Vec<OsString> = Vec::new();
         if self.as_pid_1 {
             words.push(program("unshare").expect("unshare of util-linux").into());

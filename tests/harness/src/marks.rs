@@ -16,12 +16,12 @@
 
 use crate::proc_status::read;
 use crate::{ProcStatus, eventually};
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::collections::HashMap;
 use std::os::unix::fs::DirEntryExt as _;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, Once, PoisonError};
 use std::time::Duration;
 
@@ -34,12 +34,15 @@ const GRACE: Duration = Duration::from_secs(30);
 /// A limit is a `long` of the kernel's, and the process ids of 32-bit kernels end at 32,768.
 const HALF: u32 = usize::BITS / 2;
 
+/// The limit of a process: 32 bits on a 32-bit machine.
+pub(crate) type Mark = rlim_t;
+
 /// What is to be ended before anybody is looked for.
 static AT_END: Mutex<Vec<fn()>> = Mutex::new(Vec::new());
 
 /// The mark of the test program itself, and of what it starts without a run.
-fn base() -> u64 {
-    u64::from(std::process::id()) << HALF
+fn base() -> Mark {
+    Mark::from(std::process::id()) << HALF
 }
 
 /// Marks the test program, once, and has it looked after when it exits.
@@ -55,10 +58,10 @@ pub fn begin() {
 }
 
 /// A mark for one more run.
-pub(crate) fn next() -> u64 {
-    static COUNT: AtomicU64 = AtomicU64::new(1);
+pub(crate) fn next() -> Mark {
+    static COUNT: AtomicU32 = AtomicU32::new(1);
     begin();
-    base() | COUNT.fetch_add(1, Ordering::Relaxed)
+    base() | Mark::from(COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// Has a function called before the test program looks for what is left; it ends what all tests shared.
@@ -71,7 +74,7 @@ pub fn at_end(function: fn()) {
 }
 
 /// The mark of a process; `None` when it is gone.
-fn mark_of(pid: i32) -> Option<u64> {
+fn mark_of(pid: i32) -> Option<Mark> {
     let text = read(&format!("/proc/{pid}/limits"))?;
     let line = text
         .lines()
@@ -81,10 +84,10 @@ fn mark_of(pid: i32) -> Option<u64> {
 
 /// The marks that cannot change any more, by process id and the number of its directory, which no second process gets:
 /// those of strangers and of runs. Most processes of the machine are looked at many times.
-static KNOWN: Mutex<Option<HashMap<(i32, u64), u64>>> = Mutex::new(None);
+static KNOWN: Mutex<Option<HashMap<(i32, u64), Mark>>> = Mutex::new(None);
 
 /// The mark of a process whose directory has this number, as [`mark_of`].
-fn mark_in(pid: i32, directory: u64) -> Option<u64> {
+fn mark_in(pid: i32, directory: u64) -> Option<Mark> {
     let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
     let key = (pid, directory);
     if let Some(mark) = known().as_ref().and_then(|known| known.get(&key)) {
@@ -98,7 +101,7 @@ fn mark_in(pid: i32, directory: u64) -> Option<u64> {
 }
 
 /// The processes whose mark is as wanted, without zombies and this one.
-fn alive(is_wanted: impl Fn(u64) -> bool) -> Vec<i32> {
+fn alive(is_wanted: impl Fn(Mark) -> bool) -> Vec<i32> {
     let this = std::process::id().cast_signed();
     std::fs::read_dir("/proc")
         .unwrap()
@@ -116,12 +119,12 @@ fn alive(is_wanted: impl Fn(u64) -> bool) -> Vec<i32> {
 }
 
 /// The processes of a run.
-pub(crate) fn members(mark: u64) -> Vec<i32> {
+pub(crate) fn members(mark: Mark) -> Vec<i32> {
     alive(|other| other == mark)
 }
 
 /// Kills the processes of a run, and waits until they are gone.
-pub(crate) fn end(mark: u64) {
+pub(crate) fn end(mark: Mark) {
     let _ = eventually(GRACE, || {
         let doomed = members(mark);
         // Whoever is forked meanwhile is found in the next round.
@@ -134,7 +137,7 @@ pub(crate) fn end(mark: u64) {
 
 /// The processes that this test program has started, and theirs.
 pub fn descendants() -> Vec<i32> {
-    alive(|mark| mark >> HALF == u64::from(std::process::id()))
+    alive(|mark| mark >> HALF == Mark::from(std::process::id()))
 }
 
 /// What a process is, for whoever has to find where it comes from.

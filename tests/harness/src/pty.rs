@@ -40,7 +40,7 @@ struct Screen {
 pub struct Session {
     child: Child,
     /// Carried by all that it starts.
-    mark: u64,
+    mark: marks::Mark,
     status: Option<ExitStatus>,
     command: String,
     /// The end that stands for keyboard and screen; `None` once hung up.
@@ -56,7 +56,7 @@ pub struct Session {
 /// How a [`Session`] begins.
 pub struct Start {
     command: Command,
-    mark: u64,
+    mark: marks::Mark,
     tostop: bool,
     echo: bool,
 }

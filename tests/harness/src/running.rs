@@ -139,7 +139,7 @@ pub struct Running {
     /// Before it was started.
     began: SystemTime,
     /// Carried by all that it starts.
-    mark: u64,
+    mark: marks::Mark,
     command: Vec<OsString>,
     binary: PathBuf,
     as_pid_1: bool,
@@ -157,7 +157,7 @@ impl Running {
     pub(crate) fn new(
         mut child: Child,
         began: SystemTime,
-        mark: u64,
+        mark: marks::Mark,
         command: Vec<OsString>,
         binary: PathBuf,
         as_pid_1: bool,
