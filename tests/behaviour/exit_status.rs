@@ -1,6 +1,6 @@
 //! The exit status (contract 7): every status and every cause of death comes through.
 
-use harness::{Events, Init, Limit, Output, emulator_lacks, require_namespaces};
+use harness::{Events, Init, LIMIT, Limit, Output, emulator_lacks, require_namespaces};
 
 /// The signals that a process without handlers survives, signal(7).
 const HARMLESS: [i32; 8] = [
@@ -48,7 +48,9 @@ fn expect_of_each_status(init: Init, before: &str, options: &str, expected: fn(i
         done"#
     );
     let lines = (0..=255).map(|status| format!("{status} {}\n", expected(status)));
-    init.env("PIDLING", harness::pidling_path())
+    // It starts 512 programs, one after the other, perhaps on an emulated processor.
+    init.limit(8 * LIMIT)
+        .env("PIDLING", harness::pidling_path())
         .args(["--", "sh", "-c", &script])
         .run()
         .expect(0, &lines.collect::<String>(), "");

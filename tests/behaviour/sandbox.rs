@@ -200,6 +200,8 @@ fn descriptors(pid: i32) -> Vec<u32> {
 #[test]
 fn a_pause_keeps_no_descriptor_beyond_standard_error() {
     let options = [
+        "--limit",
+        "nofile=2000",
         "--descriptor",
         "3",
         "--descriptor",
