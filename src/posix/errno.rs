@@ -21,6 +21,7 @@ const KNOWN: &[(Errno, &str)] = &[
     (Errno::EAGAIN, "EAGAIN (resource temporarily unavailable)"),
     (Errno::ENOMEM, "ENOMEM (cannot allocate memory)"),
     (Errno::EACCES, "EACCES (permission denied)"),
+    (Errno::EFAULT, "EFAULT (bad address)"),
     (Errno::EBUSY, "EBUSY (device or resource busy)"),
     (Errno::ENODEV, "ENODEV (no such device)"),
     (Errno::ENOTDIR, "ENOTDIR (not a directory)"),
@@ -58,10 +59,6 @@ const KNOWN: &[(Errno, &str)] = &[
     ),
     (Errno::EREMOTEIO, "EREMOTEIO (remote I/O error)"),
     (
-        Errno::EKEYREJECTED,
-        "EKEYREJECTED (key was rejected by service)",
-    ),
-    (
         Errno::ECONNABORTED,
         "ECONNABORTED (software caused connection abort)",
     ),
@@ -94,6 +91,8 @@ impl Errno {
     pub const ENOMEM: Self = Self::constant(libc::ENOMEM);
     /// Permission denied.
     pub const EACCES: Self = Self::constant(libc::EACCES);
+    /// Bad address.
+    pub const EFAULT: Self = Self::constant(libc::EFAULT);
     /// Device or resource busy.
     pub const EBUSY: Self = Self::constant(libc::EBUSY);
     /// No such device.
@@ -148,8 +147,6 @@ impl Errno {
     pub const ENOTCONN: Self = Self::constant(libc::ENOTCONN);
     /// Remote I/O error.
     pub const EREMOTEIO: Self = Self::constant(libc::EREMOTEIO);
-    /// Key was rejected by service.
-    pub const EKEYREJECTED: Self = Self::constant(libc::EKEYREJECTED);
     /// Software caused connection abort.
     pub const ECONNABORTED: Self = Self::constant(libc::ECONNABORTED);
 
