@@ -1,6 +1,6 @@
 //! Descriptors: the main child has those that the init had, and no other (contract 2.3).
 
-use harness::{Init, LIMIT, Limit, emulator_lacks, eventually, program};
+use harness::{Init, LIMIT, Limit, ProcStatus, emulator_lacks, eventually, program};
 use std::collections::BTreeMap;
 use std::fs;
 
@@ -33,8 +33,9 @@ fn descriptors_of_sleep(init: Init, is_init: bool) -> [BTreeMap<u32, String>; 2]
     };
     // Its dynamic linker and its locale are done with then.
     assert!(eventually(LIMIT, || {
-        fs::read_to_string(format!("/proc/{child}/wchan"))
-            .is_ok_and(|place| place.contains("nanosleep"))
+        let name = fs::read_to_string(format!("/proc/{child}/comm"));
+        let state = ProcStatus::of(child).map(|status| status.state());
+        name.is_ok_and(|name| name == "sleep\n") && state == Some('S')
     }));
     [descriptors_of(init), descriptors_of(child)]
 }
