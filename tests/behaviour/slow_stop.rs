@@ -27,9 +27,9 @@ fn start(init: Init, words: &[&str]) -> Running {
     running
 }
 
-/// By how many milliseconds the times of two lines may be nearer to each other than a deadline is long: they are cut to
-/// milliseconds, and of another clock.
-const ROUNDING: u64 = 10;
+/// How many milliseconds too early a line may seem: the line that it is compared with is written a moment after the time
+/// that counts, on a busy machine or by an emulated init a longer one.
+const WRITTEN_LATE: u64 = 500;
 
 /// How many milliseconds a busy machine may let a deadline pass.
 const LATE: u64 = 3000;
@@ -38,7 +38,7 @@ const LATE: u64 = 3000;
 #[track_caller]
 fn expect_after(first: &Event, second: &Event, milliseconds: u64) {
     let after = second.after(first);
-    let range = milliseconds - ROUNDING..milliseconds + LATE;
+    let range = milliseconds - WRITTEN_LATE..milliseconds + LATE;
     assert!(
         range.contains(&after),
         "after {after} ms:\n{first}\n{second}"
