@@ -560,7 +560,7 @@ fn a_hung_app_is_killed_at_the_deadline_and_each_survivor_named() {
     assert!(elapsed < Duration::from_secs(20), "{elapsed:?}");
     assert_eq!(container.wait(), 137);
     let logs = container.logs();
-    let seconds = between(&logs.stderr, "that was left, ", " s after");
+    let seconds = between(&logs.stderr, "that could be reached, ", " s after");
     assert_eq!(
         logs.stderr,
         deadline_lines(&survivors, main, seconds),
