@@ -84,6 +84,8 @@ fn the_table_has_a_cell_for_every_init_in_every_row() {
         "tini",
         "dumb-init",
         "catatonit",
+        "tino",
+        "pid1-rs",
     ] {
         assert!(head.contains(&format!("| {name} ")), "{name}: {head}");
     }
