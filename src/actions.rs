@@ -13,7 +13,7 @@ use crate::proc_reader::{self, STAT};
 use crate::spawn::{CANNOT_START, Command, NOT_FOUND, StartReport};
 use crate::standard_error::StandardError;
 use crate::supervisor::{self, Asked, Death, Ending, Interrupt, LastSignal, Role, Since, Steps};
-use crate::survivors::{Survivors, Unseen};
+use crate::survivors::Survivors;
 use crate::sys::process::Waited;
 use crate::sys::signal::{Disposition, Recipient, kill};
 use crate::sys::{clock, process, signal};
@@ -467,12 +467,11 @@ impl Steps for Actions<'_> {
         if more > 0 {
             self.log.say(&Event::MoreSurvivors { processes: more });
         }
-        if let Some(Unseen {
-            error,
-            killed_group: group,
-        }) = unseen
-        {
-            self.log.say(&Event::SurvivorsUnknown { group, error });
+        if let Some(unseen) = unseen {
+            self.log.say(&Event::SurvivorsUnknown {
+                group: unseen.killed_group,
+                error: unseen.error,
+            });
         }
         let (began, since) = match since {
             Since::ShutdownBegan(began) => (began, CountedFrom::ShutdownBegan),

@@ -212,11 +212,11 @@ impl Survivors {
                 let _ = process.signal(Signal::KILL);
             }),
         };
-        let group = self.group.filter(|_| self.role == Role::Wrapper);
         let sent = self.signal_unseen(Signal::KILL);
+        let has_group = self.role == Role::Wrapper && sent.is_ok();
         self.unseen = looked.err().map(|error| Unseen {
             error,
-            killed_group: group.filter(|_| sent.is_ok()),
+            killed_group: self.group.filter(|_| has_group),
         });
     }
 

@@ -453,11 +453,16 @@ fn was_continued() -> bool {
 fn is_to_end(own: Pid) -> bool {
     let asks = [Signal::TERM, Signal::INT, Signal::HUP, Signal::QUIT];
     let asks = asks.into_iter().fold(SignalSet::EMPTY, SignalSet::with);
-    let Ok(received) = signal::wait_for_signal(asks, Some(Milliseconds(0))) else {
-        return false;
-    };
-    put_back(own, &received);
-    true
+    is_pending(own, asks)
+}
+
+/// Whether one of these signals is pending. It stays so.
+fn is_pending(own: Pid, signals: SignalSet) -> bool {
+    let taken = signal::wait_for_signal(signals, Some(Milliseconds(0)));
+    if let Ok(received) = &taken {
+        put_back(own, received);
+    }
+    taken.is_ok()
 }
 
 /// Makes a signal that was taken pending again: with its sender, or else without.
@@ -470,9 +475,7 @@ fn put_back(own: Pid, received: &Received) {
 /// Stops the init alone, as dumb-init does (contract 10.3). Its own stop would take a pending SIGCONT away, signal(7):
 /// where one is pending the stop is over already.
 pub fn stop_alone(own: Pid) {
-    if let Some(received) = take(Signal::CONT) {
-        put_back(own, &received);
-    } else {
+    if !is_pending(own, SignalSet::only(Signal::CONT)) {
         let _ = signal::kill(Recipient::Process(own), Some(Signal::STOP));
     }
 }
