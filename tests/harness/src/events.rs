@@ -2,10 +2,14 @@
 
 use std::fmt;
 use std::ops::Index;
+use std::time::SystemTime;
 
 use serde_json::Value;
 
 use crate::Output;
+
+/// The milliseconds of a day.
+const DAY: u64 = 24 * 60 * 60 * 1000;
 
 /// One line of the log.
 #[derive(Clone, Debug)]
@@ -81,12 +85,15 @@ impl Event {
     /// How many milliseconds after another it was said, at most a day.
     #[track_caller]
     pub fn after(&self, earlier: &Self) -> u64 {
-        const DAY: u64 = 24 * 60 * 60 * 1000;
-        let (now, then) = (
-            self.milliseconds_of_the_day(),
-            earlier.milliseconds_of_the_day(),
-        );
-        (now + DAY - then) % DAY
+        (self.milliseconds_of_the_day() + DAY - earlier.milliseconds_of_the_day()) % DAY
+    }
+
+    /// How many milliseconds after this moment it was said, at most a day.
+    #[track_caller]
+    pub fn since(&self, moment: SystemTime) -> u64 {
+        let since_1970 = moment.duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        let then = u64::try_from(since_1970.as_millis()).unwrap() % DAY;
+        (self.milliseconds_of_the_day() + DAY - then) % DAY
     }
 }
 
