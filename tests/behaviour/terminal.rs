@@ -8,7 +8,9 @@ use harness::terminal::{
     APP, START_OUTPUT, STOP_OUTPUT, SUSPEND, app, as_pid_1, expect_interrupts_from,
     expect_one_interrupt, group, is_stopped, kill, namespace, parent, sh, status, with_paths,
 };
-use harness::{Init, Limit, ProcStatus, emulator_lacks, peer, pidling_path, require_namespaces};
+use harness::{
+    Init, Limit, ProcStatus, emulator_lacks, is_in_call, peer, pidling_path, require_namespaces,
+};
 
 /// Contract 5.1.
 #[test]
@@ -116,12 +118,6 @@ fn ctrl_z_wedges_the_app_of_an_init_that_does_not_look() {
 #[track_caller]
 fn is_pending(pid: i32, signal: Signal) -> bool {
     status(pid).pending() & 1 << (signal as i32 - 1) != 0
-}
-
-/// Whether a process is in this system call.
-fn is_in_call(pid: i32, number: nix::libc::c_long) -> bool {
-    let call = std::fs::read_to_string(format!("/proc/{pid}/syscall")).unwrap_or_default();
-    call.split(' ').next() == Some(&number.to_string())
 }
 
 /// Contract 5.2: whoever sends SIGSTOP means it.
@@ -341,7 +337,7 @@ fn a_stopped_terminal_delays_an_init_whose_log_waits() {
     stop_terminal(&mut session, init);
     kill(init, Signal::SIGTERM);
     session.eventually("tini waits in write(2)", |_| {
-        is_in_call(init, nix::libc::SYS_write)
+        is_in_call(init, &nix::libc::SYS_write.to_string())
     });
     assert_eq!(session.try_wait(), None);
     session.press(START_OUTPUT);

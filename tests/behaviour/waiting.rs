@@ -5,7 +5,7 @@ use crate::rest::Copies;
 use crate::shutdown::{script, wait_for};
 use harness::{
     Init, LIMIT, Limit, ProcStatus, call_number, children_of, descendants_of, emulator_lacks,
-    eventually, pidling, probe, require_namespaces, require_root,
+    eventually, is_in_call, pidling, probe, require_namespaces, require_root,
 };
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -53,12 +53,6 @@ impl Drop for Holder {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
-}
-
-/// Whether a process is in the system call that has this number there.
-fn is_in_call(pid: i32, number: &str) -> bool {
-    let call = std::fs::read_to_string(format!("/proc/{pid}/syscall"));
-    call.is_ok_and(|call| call.split(' ').next() == Some(number))
 }
 
 /// Contract 1.7. The file is one that nobody serves: fanotify(7) asks somebody who does not answer.

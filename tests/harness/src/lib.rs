@@ -42,7 +42,7 @@ pub use events::{Event, Events};
 pub use kernel::kernel_lacks;
 pub use log_text::{expect_log, time_in, without_times};
 pub use output::Output;
-pub use proc_status::{ProcStatus, Process, children_of, descendants_of, processes};
+pub use proc_status::{ProcStatus, Process, children_of, descendants_of, is_in_call, processes};
 pub use programs::{copy_program, write_program};
 pub use requirements::{
     Requirement, peer, program, require, require_namespaces, require_ok, require_root,

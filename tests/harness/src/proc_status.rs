@@ -149,6 +149,11 @@ pub fn children_of(pid: i32) -> Vec<Process> {
     children
 }
 
+/// Whether a process is in the system call that has this number for it, see [`call_number`](crate::call_number).
+pub fn is_in_call(pid: i32, number: &str) -> bool {
+    read(&format!("/proc/{pid}/syscall")).is_some_and(|call| call.split(' ').next() == Some(number))
+}
+
 /// The descendants of a process, the nearest first.
 pub fn descendants_of(pid: i32) -> Vec<i32> {
     let all = processes();
