@@ -85,14 +85,19 @@ impl Event {
     /// How many milliseconds after another it was said, at most a day.
     #[track_caller]
     pub fn after(&self, earlier: &Self) -> u64 {
-        (self.milliseconds_of_the_day() + DAY - earlier.milliseconds_of_the_day()) % DAY
+        self.later_than(earlier.milliseconds_of_the_day())
     }
 
     /// How many milliseconds after this moment it was said, at most a day.
     #[track_caller]
     pub fn since(&self, moment: SystemTime) -> u64 {
         let since_1970 = moment.duration_since(SystemTime::UNIX_EPOCH).unwrap();
-        let then = u64::try_from(since_1970.as_millis()).unwrap() % DAY;
+        self.later_than(u64::try_from(since_1970.as_millis()).unwrap() % DAY)
+    }
+
+    /// How much later than this time of a day, in milliseconds.
+    #[track_caller]
+    fn later_than(&self, then: u64) -> u64 {
         (self.milliseconds_of_the_day() + DAY - then) % DAY
     }
 }
