@@ -19,6 +19,10 @@ pub const LISTED: usize = 32;
 /// 6.3).
 pub const KILL_AGAIN: Milliseconds = Milliseconds(100);
 
+/// How long after it at the latest. A walk that took longer than [`KILL_AGAIN`] is followed by as long a pause, in which the
+/// dead are reaped, but short of [`GIVE_UP`]: SIGKILL is repeated at least once (contract 6.3).
+pub const KILL_AGAIN_AT_LATEST: Milliseconds = Milliseconds(1_000);
+
 /// How long after the first SIGKILL the init waits for what cannot be killed, such as a process in an
 /// uninterruptible sleep (contract 6.3).
 pub const GIVE_UP: Milliseconds = Milliseconds(5_000);

@@ -5,7 +5,9 @@
 //! Its steps carry facts and never wording.
 
 use crate::cli::{Name, Options, Target};
-use crate::limits::{GIVE_UP, KILL_AGAIN, PATIENT_PLATFORM, REST_GRACE, SAME_STOP, SLOW_STOP};
+use crate::limits::{
+    GIVE_UP, KILL_AGAIN, KILL_AGAIN_AT_LATEST, PATIENT_PLATFORM, REST_GRACE, SAME_STOP, SLOW_STOP,
+};
 use crate::log::event::DropReason;
 use crate::posix::pid::Pid;
 use crate::posix::signal::{Code, Received, Signal, SignalSet};
@@ -261,7 +263,9 @@ struct Deadline {
 /// SIGKILL was sent, and is repeated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 struct Killing {
+    /// When the first SIGKILLs were out.
     since: Instant,
+    /// When they are repeated, or the init gives up.
     again_at: Instant,
 }
 
@@ -315,7 +319,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
     #[must_use]
     pub fn next_timer(&self) -> Option<Instant> {
         if let Some(killing) = self.killing {
-            return Some(killing.again_at.min(killing.since.after(GIVE_UP)));
+            return Some(killing.again_at);
         }
         let shutdown = self.shutdown.as_ref();
         let times = [
@@ -705,22 +709,26 @@ impl<'a, S: Steps> Supervisor<'a, S> {
             Phase::WaitingForRest(_) => {}
         }
         self.steps.kill_rest(last);
-        self.kill_again_later(now, now);
+        self.killed(None, now);
         self.steps.report_killed(last.signal, since);
     }
 
-    /// SIGKILL went out between `began` and now, and for the first time at `since`. Nobody is reaped meanwhile, so that the
-    /// next time comes after at least as long a pause.
-    fn kill_again_later(&mut self, since: Instant, began: Instant) {
+    /// SIGKILL went out between `began` and now. Nobody was reaped meanwhile, so that what comes next follows after as long
+    /// a pause.
+    fn killed(&mut self, before: Option<Killing>, began: Instant) {
         let now = self.steps.now();
+        let pause = now.since(began).clamp(KILL_AGAIN, KILL_AGAIN_AT_LATEST);
         self.killing = Some(Killing {
-            since,
-            again_at: now.after(KILL_AGAIN.max(now.since(began))),
+            since: before.map_or(now, |before| before.since),
+            again_at: now.after(pause),
         });
     }
 
     /// SIGKILL was sent and somebody is still there (contract 6.3).
     fn keep_killing(&mut self, killing: Killing, now: Instant) {
+        if now < killing.again_at {
+            return;
+        }
         if now >= killing.since.after(GIVE_UP) {
             self.steps.give_up(killing.since);
             let ended = match self.phase {
@@ -730,13 +738,13 @@ impl<'a, S: Steps> Supervisor<'a, S> {
                 }
             };
             self.end(ended);
-        } else if now >= killing.again_at {
+        } else {
             let main_child = match self.phase {
                 Phase::Running { main_child } => Some(main_child),
                 Phase::Paused | Phase::WaitingForRest(_) => None,
             };
             self.steps.kill_again(main_child);
-            self.kill_again_later(killing.since, now);
+            self.killed(Some(killing), now);
         }
     }
 

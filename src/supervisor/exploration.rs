@@ -142,9 +142,11 @@ enum Step {
     End(Ending),
 }
 
-/// How long it takes to look at the rest and to kill it, the first time and again.
-const FIRST_KILL: Milliseconds = Milliseconds(230);
+/// How long it takes to look at the rest and to kill it, the first time, which is longer than the init waits for anybody,
+/// and again.
+const FIRST_KILL: Milliseconds = Milliseconds(6_000);
 const NEXT_KILL: Milliseconds = Milliseconds(30);
+const NEXT_KILL_WITH_MAIN_CHILD: Milliseconds = Milliseconds(230);
 
 /// Writes down what is done, and when. Killing takes its time.
 #[derive(Clone, Debug)]
@@ -225,8 +227,12 @@ impl Steps for Recorder {
         self.record(Step::ReportKilled(signal, since));
     }
     fn kill_again(&mut self, main_child: Option<Pid>) {
-        self.now = self.now.after(NEXT_KILL);
         let main_child = main_child.is_some();
+        self.now = self.now.after(if main_child {
+            NEXT_KILL_WITH_MAIN_CHILD
+        } else {
+            NEXT_KILL
+        });
         self.record(Step::KillAgain { main_child });
     }
     fn give_up(&mut self, since: Instant) {
@@ -332,7 +338,7 @@ struct Facts {
     slow_child_named: bool,
     /// When SIGKILL went out first.
     killed: Option<Instant>,
-    /// When SIGKILL is due again.
+    /// When SIGKILL is due again: after as long a pause as the killing took, from 100 ms to 1 s.
     kill_again_at: Option<Instant>,
 }
 
@@ -406,14 +412,16 @@ impl Facts {
                 Step::BeginShutdown(..) => self.began = self.began.or(Some(*at)),
                 Step::NameSlowChild(_) => self.slow_child_named = true,
                 Step::KillRest(..) => {
-                    self.killed = Some(self.now);
-                    // As long a pause as the killing took.
-                    self.kill_again_at = Some(at.after(FIRST_KILL));
+                    self.killed = Some(*at);
+                    self.kill_again_at = Some(at.after(Milliseconds(1_000)));
                     if !self.has_main_child {
                         self.ended = self.ended.or(Some((self.now, None)));
                     }
                 }
-                Step::KillAgain { .. } => self.kill_again_at = Some(at.after(Milliseconds(100))),
+                Step::KillAgain { main_child } => {
+                    let pause = if main_child { 230 } else { 100 };
+                    self.kill_again_at = Some(at.after(Milliseconds(pause)));
+                }
                 Step::StopItself
                 | Step::ChildStopped { .. }
                 | Step::Reaped { .. }

@@ -497,6 +497,33 @@ fn whoever_got_the_number_of_a_process_after_the_look_at_it_is_left_alone() {
     }
 }
 
+/// Contract 6.3: SIGKILL is repeated however long the first walk took, here because the init is held in it, so that nobody
+/// who was born meanwhile is left behind.
+#[test]
+fn whoever_is_born_in_a_long_first_walk_is_killed() {
+    if emulator_lacks(Limit::Measures) {
+        return;
+    }
+    if !require_namespaces() {
+        return;
+    }
+    let main = r#"(trap "" TERM; echo "mother ready"; read line <&3; "$PROBE" app late session ignore:TERM & wait) &
+        exec "$PROBE" app main leave ignore:TERM"#;
+    let mut running = script(Place::Wrapper.init().args(["-t", GRACE]), main).spawn();
+    wait_for(&running, &["mother ready", "main ready "]);
+    let init = running.init_pid();
+    let is_in_first_walk =
+        |call: &str| call.split(' ').next() == Some(&libc::SYS_pidfd_send_signal.to_string());
+    let held = Held::at(init, || running.signal(TERM), is_in_first_walk);
+    running.send_line("");
+    let _ = running.wait_line("late ready ");
+    std::thread::sleep(Duration::from_secs(3));
+    held.release();
+    let output = running.wait();
+    output.expect_status(137);
+    expect_nobody_left(Place::Wrapper, &output);
+}
+
 /// How long an init needs beyond its grace period to end a tree of processes.
 fn time_beyond_the_deadline(place: Place, form: &str, count: &str) -> Duration {
     let mut running = place
