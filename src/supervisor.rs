@@ -369,7 +369,10 @@ impl<'a, S: Steps> Supervisor<'a, S> {
                 } else {
                     let _ = self.forward(&rewritten);
                 }
-                if self.options.name == Name::DumbInit && signal.is_terminal_stop() {
+                if self.options.name == Name::DumbInit
+                    && signal.is_terminal_stop()
+                    && self.shutdown.is_none()
+                {
                     self.steps.stop_itself();
                 }
             }

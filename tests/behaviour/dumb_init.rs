@@ -301,6 +301,21 @@ fn a_sigcont_that_comes_before_the_init_stops_itself_is_not_lost() {
     assert_eq!(group.running.wait_status().code(), Some(STATUS));
 }
 
+/// Contract 5.3, 6.3, 10.3: once a shutdown has begun the deadline is kept, whoever is stopped.
+#[test]
+fn a_stop_signal_in_a_shutdown_leaves_the_deadline_alone() {
+    let mut running = Init::new()
+        .argv0("dumb-init")
+        .args(["-t", "1s"])
+        .probe(["report"])
+        .spawn();
+    let _ = running.wait_line("ready ");
+    running.signal(Signal::SIGTERM as i32);
+    let _ = running.wait_line("got SIGTERM ");
+    running.signal(Signal::SIGTSTP as i32);
+    running.wait().expect_status(137);
+}
+
 /// Nobody can stop PID 1 from inside, so that it is there to forward SIGCONT.
 #[test]
 fn stop_signals_stop_the_group_of_pid_1() {
