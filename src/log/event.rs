@@ -191,7 +191,7 @@ pub enum Event<'a> {
         elapsed: Milliseconds,
         since: CountedFrom,
     },
-    /// Some processes outlived SIGKILL for as long as the init waits.
+    /// Some processes still live although they were sent SIGKILL, or may not be, and the init waits no longer.
     Unkillable { elapsed: Milliseconds },
     /// The main child died of SIGKILL (contract 7.1).
     SigkillExplained { pid: Pid, killer: Killer },
@@ -320,7 +320,7 @@ impl Event<'_> {
                     }),
                 ]),
             Self::Unkillable { elapsed } => say(Level::Warning, "unkillable",
-                "some processes outlived SIGKILL for {elapsed_ms}; exiting without them", &[elapsed.into()]),
+                "some processes still live {elapsed_ms} after SIGKILL; exiting without them", &[elapsed.into()]),
             Self::SigkillExplained { pid, killer } => Some(say(Level::Warning, "sigkill_explained",
                 "main child {pid} was killed by SIGKILL, ", &[pid.into()])?.killer(killer)),
             Self::MainChildCrashed { main_child, signal, core_dumped } => Some(say(Level::Warning, "main_child_crashed",

@@ -295,7 +295,7 @@ fn rest(init: Init) -> String {
     for (words, meaning) in [
         ("pidling: reaped process ", ", the rest killed"),
         (
-            "pidling: warning: some processes outlived SIGKILL for",
+            "pidling: warning: some processes still live ",
             ", the rest left",
         ),
     ] {

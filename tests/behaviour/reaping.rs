@@ -30,6 +30,7 @@ fn pid_1_reaps_5000_orphans() {
     }
     let mut running = Init::new()
         .as_pid_1()
+        .limit(Duration::from_secs(90))
         .args(["-w"])
         .probe(["orphans", "5000", "3"])
         .spawn();

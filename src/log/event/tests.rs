@@ -476,7 +476,7 @@ fn killed_and_unkillable() {
         &Event::Unkillable {
             elapsed: Milliseconds(5040),
         },
-        "warning: some processes outlived SIGKILL for 5.040 s; exiting without them",
+        "warning: some processes still live 5.040 s after SIGKILL; exiting without them",
         r#""level":"warning","event":"unkillable","elapsed_ms":5040"#,
     );
 }
