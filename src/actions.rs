@@ -87,6 +87,11 @@ impl<'a> Actions<'a> {
         self.latest
     }
 
+    /// The children that were there to be reaped were.
+    pub fn some_reaped(&mut self) {
+        self.survivors.some_reaped();
+    }
+
     /// Whether nobody is left beside PID 1, or below a wrapper. wait4(2) has said that there are no children, and one
     /// failing call is not believed: a second one has to agree.
     pub fn is_alone(&mut self) -> bool {
@@ -398,7 +403,6 @@ impl Steps for Actions<'_> {
 
     fn reaped(&mut self, pid: Pid, status: WaitStatus, explain: bool) {
         let warn = self.options.warn_on_reap;
-        self.survivors.somebody_reaped();
         self.log.say(&Event::Reaped { pid, warn });
         if explain && status.killed_by() == Some(Signal::KILL) {
             self.say_oom_kills();

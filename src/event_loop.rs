@@ -233,10 +233,11 @@ impl<'a> EventLoop<'a> {
                 // No kernel gives this error. Ask again later.
                 Err(_) => {
                     clock::sleep(PAUSE_AFTER_ERROR);
-                    return;
+                    break;
                 }
             }
         }
+        self.supervisor.steps.some_reaped();
     }
 
     /// There are no children: a pause goes on, and the wait for the rest is over, unless processes that entered the

@@ -169,11 +169,12 @@ impl Survivors {
     /// The main child was reaped.
     pub fn main_child_reaped(&mut self) {
         self.is_reaped = true;
-        self.somebody_reaped();
+        self.some_reaped();
     }
 
-    /// Somebody was reaped. If that was the group's last member, another group may get its number.
-    pub fn somebody_reaped(&mut self) {
+    /// Some may have been reaped. If the main child's group is empty, another group may get its number. Each look takes the
+    /// kernel along all members, so that there is one for many who were reaped.
+    pub fn some_reaped(&mut self) {
         // PID 1 signals everyone, and no group.
         if self.is_reaped && self.role == Role::Wrapper {
             let _ = self.signal_group(None);

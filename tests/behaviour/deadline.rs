@@ -610,6 +610,39 @@ fn whoever_is_dead_is_not_given_up() {
     assert_eq!(events(&output, "unkillable").len(), 0, "{output}");
 }
 
+/// Contract 6.5: a look whether the main child's group is empty takes the kernel along all members, so that there is one
+/// for the many whom one turn reaps. These are many, because each wait takes its time.
+#[test]
+fn the_group_of_the_dead_main_child_is_looked_at_once_a_turn() {
+    if emulator_lacks(Limit::Measures) {
+        return;
+    }
+    if !require_strace() {
+        return;
+    }
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let mut running = Init::new()
+        .traced(["-e", "trace=kill,rt_sigtimedwait,wait4", "-o"])
+        .traced([log.path()])
+        .traced(["--inject=rt_sigtimedwait:delay_exit=50000"])
+        .args(["-t", GRACE])
+        .probe(["tree", "flat", "200"])
+        .spawn();
+    let _ = running.wait_line("ready ");
+    let main_child = running.main_child_pid();
+    running.signal(TERM);
+    running.wait().expect_status(137);
+    let trace = std::fs::read_to_string(log.path()).unwrap();
+    let count = |start: &str| trace.lines().filter(|line| line.starts_with(start)).count();
+    let looks = count(&format!("kill(-{main_child}, 0)"));
+    let turns = count("rt_sigtimedwait(");
+    assert!((1..=turns).contains(&looks), "{looks} in {turns}:\n{trace}");
+    assert!(
+        count("wait4(") > 4 * turns,
+        "few are reaped in a turn:\n{trace}"
+    );
+}
+
 /// Contract 6.5: the group of a dead main child is the rest only as long as it was never seen empty, because its
 /// number may be somebody else's afterwards.
 #[test]
