@@ -3,7 +3,7 @@
 //! The wrapper's parent is process 1 of the namespace. It reaps nothing but the init, and says after the init's end
 //! who is left (`probe census`).
 
-use harness::{Init, LIMIT, Output, ProcStatus, Running, eventually, probe, program};
+use harness::{Init, LIMIT, Output, ProcStatus, Running, eventually, is_in_call, probe, program};
 use nix::sys::ptrace;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
@@ -111,6 +111,11 @@ pub(crate) fn survivors(output: &Output) -> Vec<u64> {
     pids
 }
 
+/// Whether a tracer has seized a process, which it need not have stopped yet.
+fn is_traced(pid: i32) -> bool {
+    ProcStatus::of(pid).is_some_and(|status| status.field("TracerPid") != "0")
+}
+
 /// strace, from outside of the init's namespace, where no SIGKILL of the init reaches it.
 pub(crate) struct Tracer {
     strace: Child,
@@ -131,9 +136,12 @@ impl Tracer {
             .spawn()
             .unwrap();
         let tracer = Self { strace, trace };
+        let waits = libc::SYS_wait4.to_string();
+        // Once strace waits it has stopped the init, which sleeps again when each of its calls is traced.
         let is_attached = || {
-            let status = ProcStatus::of(init);
-            status.is_some_and(|status| status.field("TracerPid") != "0" && status.state() == 'S')
+            is_traced(init)
+                && is_in_call(tracer.strace.id().cast_signed(), &waits)
+                && ProcStatus::of(init).is_some_and(|status| status.state() == 'S')
         };
         assert!(
             eventually(LIMIT, is_attached),
