@@ -220,6 +220,9 @@ impl<'a> EventLoop<'a> {
 
     /// Reaps what is there to be reaped (contract 4.1), but no more than what is left of a batch.
     fn reap_batch(&mut self) {
+        if !self.unreaped {
+            return;
+        }
         while self.unreaped && self.turns.take_reap() {
             match process::wait(None) {
                 Ok(Waited::Changed(pid, status)) => {
