@@ -279,7 +279,7 @@ fn a_log_on_a_terminal_with_tostop_never_stops_the_init() {
     let app = app(&mut session);
     let init = parent(app);
     kill(init, Signal::SIGUSR1);
-    session.expect("pidling: dropped SIGUSR1");
+    session.expect("pidling: dropped SIGUSR1: rewritten to 0\n");
     session.line("exit 9");
     session.expect("pidling: exiting with status 9\n");
     assert_eq!(session.wait(), 9);
