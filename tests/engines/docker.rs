@@ -440,12 +440,7 @@ fn a_server_behind_a_shell_drains_when_all_are_waited_for() {
     let program = [&["/pidling", "--wait-all", "-v", "--"], SHELL_AND_SERVER].concat();
     let container = docker.start_container(&[], &program);
     container.until_says("ready");
-    let shell = container
-        .processes()
-        .into_iter()
-        .map(|process| process.pid)
-        .min()
-        .unwrap();
+    let shell = container.processes().first().unwrap().pid;
     let stop = stopping(docker, &container);
     container.until_says("draining");
     let processes = container.processes();
@@ -548,8 +543,7 @@ fn a_hung_app_is_killed_at_the_deadline_and_each_survivor_named() {
         let asleep = processes.iter().all(|process| process.state == 'S');
         (asleep && processes.len() == 3).then_some(processes)
     };
-    let mut survivors = eventually_some(LIMIT, settled).unwrap();
-    survivors.sort_by_key(|process| process.pid);
+    let survivors = eventually_some(LIMIT, settled).unwrap();
     let main = survivors
         .iter()
         .find(|process| process.name == "sh")

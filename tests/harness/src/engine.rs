@@ -609,8 +609,8 @@ impl<'a> Container<'a> {
         self.docker.call(&words).expect(0).text().to_owned()
     }
 
-    /// The processes in it that descend from its first one, that one left out: what is there because of
-    /// the program, and not because somebody looks.
+    /// The processes in it that descend from its first one, that one left out, by their number: what is there
+    /// because of the program, and not because somebody looks.
     #[track_caller]
     pub fn processes(&self) -> Vec<Process> {
         let text = self
@@ -700,9 +700,11 @@ impl Process {
         })
     }
 
-    /// Those among these lines of `/proc/PID/stat` whose ancestors lead to process 1.
+    /// Those among these lines of `/proc/PID/stat` whose ancestors lead to process 1, by their number.
     pub fn descendants_of_init(lines: &str) -> Vec<Self> {
-        let all: Vec<Self> = lines.lines().filter_map(Self::parse).collect();
+        let mut all: Vec<Self> = lines.lines().filter_map(Self::parse).collect();
+        // A shell's pattern has 10 before 7.
+        all.sort_by_key(|process| process.pid);
         let descends = |process: &Self| {
             let mut parent = process.parent;
             // No chain is longer than there are processes.
