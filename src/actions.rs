@@ -87,7 +87,7 @@ impl<'a> Actions<'a> {
         self.latest
     }
 
-    /// The children that were there to be reaped were.
+    /// Some children may have been reaped: a turn that reaps is over.
     pub fn some_reaped(&mut self) {
         self.survivors.some_reaped();
     }
@@ -132,7 +132,7 @@ impl<'a> Actions<'a> {
         let MainChild {
             command, report, ..
         } = main_child;
-        // For any other status the page stays untouched.
+        // For any other status the report is not read, and its page stays untouched.
         match status {
             WaitStatus::Exited(CANNOT_START..=NOT_FOUND) => {
                 if let Some(failure) = report.failure() {
@@ -456,7 +456,7 @@ impl Steps for Actions<'_> {
         let (killed, unseen) = self.survivors.killed();
         for seen in killed.first() {
             let process = seen.named();
-            // The number is still its own, or nobody's: that of a dead child until it is reaped.
+            // The process still has its number, or nobody has: a dead one keeps it until it is reaped.
             match kill(Recipient::Process(seen.pid), None) {
                 Ok(()) | Err(Errno::ESRCH) => self.log.say(&Event::Survivor {
                     process,

@@ -17,7 +17,7 @@ enum Wake {
     Signal(Received),
     /// SIGCHLD, and the process that it names.
     Child(Option<Pid>),
-    /// The time that the supervisor asked for has come. Holds the current time.
+    /// A time that the supervisor asked for may have come. Holds the current time.
     Deadline(Instant),
     /// Nothing.
     Nothing,
@@ -91,7 +91,7 @@ impl Turns {
 pub struct EventLoop<'a> {
     supervisor: Supervisor<'a, Actions<'a>>,
     turns: Turns,
-    /// Children may have changed state. SIGCHLDs coalesce, signal(7), so these are not only those named.
+    /// Children may have changed state. SIGCHLDs coalesce, signal(7), so there may be more than were named.
     unreaped: bool,
     /// PID 1 has no children, but is not alone in its namespace: processes have entered it by setns(2).
     shares_namespace: bool,
@@ -120,7 +120,7 @@ impl<'a> EventLoop<'a> {
                 Wake::Deadline(now) => self.supervisor.timer_expired(now),
                 Wake::Nothing => {}
             }
-            // Nobody may be left already, and then no SIGCHLD comes any more.
+            // Perhaps nobody is left when the wait for the rest begins. Then no SIGCHLD comes to say so.
             self.unreaped |= !waited_for_rest && self.supervisor.waits_for_rest();
             self.reap_batch();
         }

@@ -113,7 +113,7 @@ pub struct Ending {
     pub death: Option<Death>,
     /// Whether the main child exited with 0.
     pub exited_well: bool,
-    /// Whether the init dies of SIGINT instead, if the main child's group is the foreground.
+    /// Whether the init dies of SIGINT instead.
     pub interrupt: Interrupt,
     /// When the shutdown began, if one did.
     pub shutdown_began: Option<Instant>,
@@ -153,8 +153,8 @@ pub trait Steps {
     fn stop_itself(&mut self);
     /// The main child was stopped by this signal: stops with it, resumes it or leaves it (contract 5.2, 5.3).
     fn child_stopped(&mut self, signal: Signal, in_shutdown: bool);
-    /// Another child was reaped, and how it ended. `explain` is whether a SIGKILL cannot have been the init's
-    /// (contract 7.2).
+    /// Another child was reaped, and how it ended (contract 4.2). `explain` is whether a SIGKILL is to be explained: by
+    /// PID 1, as long as it cannot have been its own (contract 7.2).
     fn reaped(&mut self, pid: Pid, status: WaitStatus, explain: bool);
     /// Says how the main child ended. Returns whether it ever was the command: an execve(2) that failed explains
     /// itself.
@@ -281,9 +281,9 @@ pub struct Supervisor<'a, S> {
     /// Once set it never moves.
     deadline: Option<Deadline>,
     killing: Option<Killing>,
-    /// The signals that the init has sent to the main child, but for those of keys at the terminal.
+    /// The signals that the init has sent to the main child, or tried to, but for those that the terminal sent.
     sent_for_others: SignalSet,
-    /// The signals of keys at the terminal that it has forwarded.
+    /// The signals of the terminal that it has forwarded, or tried to.
     sent_for_terminal: SignalSet,
     last_signal: LastSignal,
     /// Whether the main child's whole group has had SIGTERM.
@@ -347,7 +347,8 @@ impl<'a, S: Steps> Supervisor<'a, S> {
 
     // ---- Signals ----
 
-    /// A signal other than SIGCHLD was received (contract 3.1, 3.3).
+    /// A signal other than SIGCHLD was received (contract 3.1, 3.3). It is a stop signal as received or as forwarded
+    /// (contract 6.1).
     pub fn received(&mut self, received: &Received) {
         let signal = received.signal;
         if self.steps.is_own(received) {
@@ -587,8 +588,8 @@ impl<'a, S: Steps> Supervisor<'a, S> {
             shutdown.slow_at = None;
         }
         if self.killing.is_some() {
-            // The rest of PID 1 ends with it; that of a wrapper would live on where SIGKILL has missed it, and gets it
-            // again in time.
+            // The rest of PID 1 ends with it. Whoever of a wrapper's rest SIGKILL has missed would live on, and gets it
+            // in the next round.
             if self.role == Role::Pid1 && !self.options.wait_all {
                 self.end(ended);
             }
@@ -705,7 +706,8 @@ impl<'a, S: Steps> Supervisor<'a, S> {
             Phase::Running { main_child } => {
                 self.steps.kill_main_child(main_child, last);
             }
-            // The stop signal is still held back where the init did not run between the end of the delay and now.
+            // Only where the init did not run between the end of the delay and the deadline: the stop signal is still
+            // held back.
             Phase::Paused => {
                 self.phase = Phase::WaitingForRest(Ended::without_main_child(0, now));
             }
@@ -716,8 +718,8 @@ impl<'a, S: Steps> Supervisor<'a, S> {
         self.steps.report_killed(last.signal, since);
     }
 
-    /// SIGKILL went out between `began` and now. Nobody was reaped meanwhile, so that what comes next follows after as long
-    /// a pause.
+    /// SIGKILL went out between `began` and now. Nobody was reaped meanwhile, so before it is repeated comes as long a
+    /// pause.
     fn killed(&mut self, before: Option<Killing>, began: Instant) {
         let now = self.steps.now();
         let pause = now.since(began).clamp(KILL_AGAIN, KILL_AGAIN_AT_LATEST);

@@ -172,8 +172,8 @@ impl Survivors {
         self.some_reaped();
     }
 
-    /// Some may have been reaped. If the main child's group is empty, another group may get its number. Each look takes the
-    /// kernel along all members, so that there is one for many who were reaped.
+    /// Some may have been reaped. If the main child's group is empty, another group may get its number. At each look the
+    /// kernel goes along all members, so there is one look for all who were reaped in a turn.
     pub fn some_reaped(&mut self) {
         // PID 1 signals everyone, and no group.
         if self.is_reaped && self.role == Role::Wrapper {
@@ -234,8 +234,8 @@ impl Survivors {
         let _ = self.signal_unseen(Signal::KILL);
     }
 
-    /// Sends a signal without looking at anybody: as PID 1 to everyone, as a wrapper to the main child's group, which also
-    /// reaches whoever that forks right now.
+    /// Sends a signal without looking at anybody: as PID 1 to everyone, as a wrapper to the main child's group, where it
+    /// also reaches whoever is being forked right now.
     ///
     /// # Errors
     /// ESRCH where there is nobody; EPERM where nobody may be signalled.
@@ -439,7 +439,7 @@ impl Survivors {
         if family.is_full() {
             return Err(Errno::ENOMEM);
         }
-        // Some file systems show only a part. The main child has to be in it until it is reaped.
+        // A file system may show a part only. Until the main child is reaped, it has to be among those shown.
         if self.hides_main_child(&proc) {
             return Err(Errno::EPERM);
         }

@@ -262,7 +262,8 @@ impl Stop {
         }
     }
 
-    /// What follows where the main child has used the terminal from the background, or did so until just now.
+    /// What follows where the main child was stopped for using the terminal from the background. By now it may have the
+    /// foreground.
     const fn reaction_to_request(self, foreground: Foreground) -> Reaction {
         match (foreground, self.role) {
             (Foreground::Init | Foreground::Nobody, _) => {
@@ -316,7 +317,7 @@ impl Stop {
 enum Foreground {
     /// The init's group.
     Init,
-    /// The main child's, even if it is gone.
+    /// The main child's, even if that group is gone.
     MainChild,
     /// Another group, which is gone.
     Nobody,
@@ -486,13 +487,14 @@ fn stop_own_group(signal: Signal) -> bool {
     let Some(group) = process::getpgrp() else {
         return false;
     };
-    // What stops a process takes a pending SIGCONT away, signal(7): what is pending afterwards has ended the stop.
-    // The main child's group gets its own.
+    // A stop signal discards a pending SIGCONT, signal(7), so that one that is pending afterwards has ended the stop. To
+    // the main child's group, which is another one, the caller sends a SIGCONT.
     let _ = signal::kill(Recipient::Group(group), Some(signal));
     if let Ok(own) = process::getpid()
         && is_to_end(own)
     {
-        // The main child, stopped as well, acts on that signal once SIGCONT follows it, which may be discarded by now.
+        // The main child, stopped as well, acts on that signal only after a SIGCONT. The one that came with it may be
+        // discarded by now: this one is forwarded in its place.
         let _ = take(signal);
         let _ = signal::kill(Recipient::Process(own), Some(Signal::CONT));
         return false;
@@ -504,7 +506,7 @@ fn stop_own_group(signal: Signal) -> bool {
 
 /// Gives up the controlling terminal, if the init leads its session. The SIGHUP and SIGCONT that the kernel then sends
 /// in the init's own name are taken at once, because while they are pending they would swallow those of others. Those
-/// of others stay pending.
+/// of others stay pending (contract 3.5).
 fn release(terminal: &Terminal) {
     let Ok(own) = process::getpid() else {
         return;
