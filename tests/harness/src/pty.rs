@@ -322,16 +322,16 @@ impl Session {
         members.into_iter().filter_map(named).collect()
     }
 
-    /// Waits until there is a process of this name below the command, and returns the newest one. One that has not
-    /// executed its program yet still bears its parent's name and words, and does not count.
+    /// Waits until there is a process of this name below the command that has executed its program, and returns the
+    /// newest one. Until then it has its parent's name: the name is read afterwards.
     #[track_caller]
     pub fn process(&mut self, name: &str) -> i32 {
         let mut found = None;
         self.eventually(&format!("a process named {name}"), |session| {
-            let members = session.members().into_iter();
+            let members = marks::members(session.mark).into_iter();
+            let has_name = |pid| ProcStatus::of(pid).is_some_and(|status| status.name() == name);
             found = members
-                .filter(|(pid, one)| one == name && !is_before_exec(*pid))
-                .map(|(pid, _)| pid)
+                .filter(|pid| has_executed(*pid) && has_name(*pid))
                 .max();
             found.is_some()
         });
@@ -415,8 +415,11 @@ fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
         .position(|window| window == needle)
 }
 
-/// Whether a process has the words of its parent.
-fn is_before_exec(pid: i32) -> bool {
-    let words = |pid: &str| std::fs::read(format!("/proc/{pid}/cmdline")).ok();
-    ProcStatus::of(pid).is_some_and(|one| words(&pid.to_string()) == words(one.field("PPid")))
+/// Whether a process has executed its program. It has the words of its parent before, and none while execve(2) goes on.
+fn has_executed(pid: i32) -> bool {
+    let words = |pid: &str| std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    ProcStatus::of(pid).is_some_and(|status| {
+        let own = words(&pid.to_string());
+        !own.is_empty() && own != words(status.field("PPid"))
+    })
 }
