@@ -307,7 +307,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
             sent_for_others: SignalSet::EMPTY,
             sent_for_terminal: SignalSet::EMPTY,
             last_signal: LastSignal {
-                asked: Some(Asked::MainChild),
+                asked: None,
                 signal: Signal::TERM,
             },
             group_has_term: false,
@@ -407,6 +407,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
                 escalations: 0,
             });
             self.steps.begin_shutdown(signal, delay);
+            self.note_asked(None, received.signal);
             if delay.is_none() {
                 self.forward_stop(received, now);
             }
@@ -456,7 +457,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
         match self.phase {
             Phase::Running { .. } => {
                 let asked = self.forward(received);
-                self.ask(asked, received.signal);
+                self.note_asked(asked, received.signal);
             }
             Phase::Paused => {
                 self.wait_for_rest_or_end(Ended::without_main_child(0, now));
@@ -484,8 +485,8 @@ impl<'a, S: Steps> Supervisor<'a, S> {
         was_sent.then_some(target.into())
     }
 
-    /// Notes that a stop signal or a step of the ladder was sent.
-    fn ask(&mut self, asked: Option<Asked>, signal: Signal) {
+    /// Notes who was sent a stop signal or a step of the ladder, if anybody was.
+    fn note_asked(&mut self, asked: Option<Asked>, signal: Signal) {
         self.last_signal = LastSignal { asked, signal };
         self.group_was_asked |= asked == Some(Asked::Group);
     }
@@ -610,7 +611,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
         if self.deadline.is_none() {
             self.deadline = Some(self.deadline_of_rest(ended.at));
         }
-        self.ask(Some(Asked::Rest), Signal::TERM);
+        self.note_asked(Some(Asked::Rest), Signal::TERM);
         self.steps.terminate_rest(self.group_has_term);
     }
 
@@ -696,7 +697,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
             self.group_has_term |= to == Asked::Group && signal == Signal::TERM;
         }
         let was_sent = self.steps.escalate(to, signal, began);
-        self.ask(was_sent.then_some(to), signal);
+        self.note_asked(was_sent.then_some(to), signal);
     }
 
     /// The deadline has passed (contract 6.3): the main child first, then the rest, then words.

@@ -409,7 +409,13 @@ impl Facts {
                     self.ask(Asked::Rest, Signal::TERM);
                 }
                 Step::Drop(signal, _) => self.held = self.held.without(signal),
-                Step::BeginShutdown(..) => self.began = self.began.or(Some(*at)),
+                Step::BeginShutdown(..) => {
+                    self.began = self.began.or(Some(*at));
+                    self.last_signal = stop.map(|signal| LastSignal {
+                        asked: None,
+                        signal,
+                    });
+                }
                 Step::NameSlowChild(_) => self.slow_child_named = true,
                 Step::KillRest(..) => {
                     self.killed = Some(*at);

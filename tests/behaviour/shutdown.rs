@@ -4,6 +4,7 @@
 //! The main child and the rest are mostly `probe app`, which says what reaches it. What has to stay is
 //! kept by the standard input that the test holds open, never by a sleep.
 
+use crate::placed::Held;
 use harness::{
     Events, Init, LIMIT, Limit, Output, Running, call_number, children_of, emulator_lacks,
     eventually, peer, pidling, probe, program, require_namespaces, require_root,
@@ -617,6 +618,36 @@ fn the_grace_period_includes_the_stop_delay() {
     output.expect_status(137);
     let killed = output.seconds("killed");
     assert!((4.001..8.0).contains(&killed), "{output}");
+}
+
+/// Contract 6.6: a stop signal that was still held back at the deadline was never sent. The init is held until then,
+/// where it says that the shutdown began.
+#[test]
+fn a_stop_signal_that_was_held_back_up_to_the_deadline_was_never_got() {
+    if emulator_lacks(Limit::Measures) {
+        return;
+    }
+    let mut running = Init::new()
+        .json()
+        .args(["-v", "--stop-signal=QUIT", "--stop-delay=500ms", "-t1s"])
+        .probe(["app", "main"])
+        .spawn();
+    let _ = running.wait_line("main ready");
+    let main = running.main_child_pid().unsigned_abs();
+    let writes = |call: &str| call.split(' ').next() == Some(&libc::SYS_pwritev2.to_string());
+    let init = running.init_pid();
+    let held = Held::at(init, || running.signal(libc::SIGQUIT), writes);
+    std::thread::sleep(Duration::from_secs(1));
+    held.release();
+    let output = running.wait();
+    output.expect_status(137);
+    let events = Events::of(&output);
+    events.expect_none("signal_forwarded");
+    assert_eq!(
+        events.only("survivor").summary(),
+        survivor(main, "probe", 'S', "never got", "SIGQUIT"),
+        "{output}"
+    );
 }
 
 /// The deadline is the same for the main child and, once that is dead, for the rest.

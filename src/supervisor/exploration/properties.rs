@@ -429,10 +429,7 @@ fn sigkill_goes_to_the_main_child_then_to_the_rest_and_then_it_is_said() {
     whenever(
         |moment| moment.does(|step| matches!(step, Step::KillRest(..) | Step::KillMainChild(..))),
         |moment| {
-            let last = moment.before.last_signal.unwrap_or(LastSignal {
-                asked: Some(Asked::MainChild),
-                signal: Signal::TERM,
-            });
+            let last = moment.before.last_signal.unwrap();
             let since = match (moment.before.began, moment.before.ended) {
                 (Some(began), _) => Since::ShutdownBegan(began),
                 (None, ended) => Since::MainChildEnded(ended.unwrap().0),

@@ -50,7 +50,7 @@ impl Event {
     }
 
     /// Its name and its fields on one line, without its level and its times.
-    pub(crate) fn summary(&self) -> String {
+    pub fn summary(&self) -> String {
         let fields = self.0.as_object().into_iter().flatten();
         let mut words = vec![self.name().to_owned()];
         for (name, value) in fields {
