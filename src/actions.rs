@@ -1,7 +1,7 @@
 //! Carries out the supervisor's steps. No failure in here ends or delays the init (contract 3.6, 4.5).
 
 use crate::cli::{Options, Target};
-use crate::limits::REAPED_AT_END;
+use crate::limits::{NAMED, REAPED_AT_END};
 use crate::log::Log;
 use crate::log::event::{CountedFrom, DropReason, Event, Killer, Level, Named, OomKills};
 use crate::posix::errno::Errno;
@@ -87,9 +87,9 @@ impl<'a> Actions<'a> {
         self.latest
     }
 
-    /// Some children may have been reaped: a turn that reaps is over.
-    pub fn some_reaped(&mut self) {
-        self.survivors.some_reaped();
+    /// All children that were dead are reaped.
+    pub fn all_reaped(&mut self) {
+        self.survivors.all_reaped();
     }
 
     /// Whether nobody is left beside PID 1, or below a wrapper. wait4(2) has said that there are no children, and one
@@ -257,6 +257,7 @@ impl<'a> Actions<'a> {
         self.log.say(&Event::CutOff {
             main_child: command.name(),
             processes: left.count,
+            at_least: !left.is_complete,
             first: first.get(..count).unwrap_or_default(),
             shutdown_began,
         });
@@ -277,9 +278,6 @@ impl<'a> Actions<'a> {
         let _ = signal::set_signal_mask(SignalSet::ALL.without(Signal::INT));
     }
 }
-
-/// How many of those that are left behind one line names.
-const NAMED: usize = 4;
 
 /// Sends a signal to the main child alone. One that was queued keeps its value (contract 3.4); where queueing is
 /// refused, by a limit or a sandbox, the signal without its value is better than none.
@@ -468,8 +466,11 @@ impl Steps for Actions<'_> {
             }
         }
         let more = killed.more();
-        if more > 0 {
-            self.log.say(&Event::MoreSurvivors { processes: more });
+        if more > 0 || !killed.is_complete {
+            self.log.say(&Event::MoreSurvivors {
+                processes: more,
+                at_least: !killed.is_complete,
+            });
         }
         if let Some(unseen) = unseen {
             self.log.say(&Event::SurvivorsUnknown {

@@ -240,7 +240,9 @@ impl<'a> EventLoop<'a> {
                 }
             }
         }
-        self.supervisor.steps.some_reaped();
+        if !self.unreaped {
+            self.supervisor.steps.all_reaped();
+        }
     }
 
     /// There are no children: a pause goes on, and the wait for the rest is over, unless processes that entered the

@@ -11,9 +11,15 @@ pub const BATCH: u8 = 32;
 /// so far, few enough that a storm cannot hold the end back.
 pub const REAPED_AT_END: u16 = 1000;
 
-/// How many processes are looked at before the init kills or leaves them (contract 6.3, 6.6, 7.4). A reader
-/// wants the first few names; each costs some 10 µs while a deadline waits.
+/// How many processes that had to be killed are named (contract 6.6). A reader wants the first few.
 pub const LISTED: usize = 32;
+
+/// How many of those that are left behind one line names (contract 7.4). It has to stay short.
+pub const NAMED: usize = 4;
+
+/// How many processes PID 1 looks at before it kills or leaves them (contract 6.3, 7.4). So many are counted exactly; each
+/// look costs some 10 µs while a deadline waits.
+pub const LOOKED_AT: usize = 256;
 
 /// How long after the last SIGKILL it is repeated at the earliest, for whoever was born meanwhile or seen late (contract
 /// 6.3).

@@ -56,14 +56,23 @@ fn terminated(mut path: Buffer<'_>) -> Result<ZStr<'_>> {
     ZStr::from_bytes_until_nul(path.into_bytes()).ok_or(Errno::ENAMETOOLONG)
 }
 
+/// Opens a file by a call. A parent may have handed down so many that the soft limit is reached: the init then goes up to
+/// its hard one, which changes nothing for the main child.
+fn opened(call: impl Fn() -> Result<OwnedDescriptor>) -> Result<OwnedDescriptor> {
+    match uninterrupted(&call) {
+        Err(Errno::EMFILE) if process::raise_file_limit().is_ok() => uninterrupted(&call),
+        result => result,
+    }
+}
+
 /// Opens a file by its path.
 fn open(path: ZStr<'_>, how: Open) -> Result<OwnedDescriptor> {
-    uninterrupted(|| file::open(path, how))
+    opened(|| file::open(path, how))
 }
 
 /// Opens a file below a directory.
 fn open_below(directory: &OwnedDescriptor, path: ZStr<'_>, how: Open) -> Result<OwnedDescriptor> {
-    uninterrupted(|| file::openat(directory.get(), path, how))
+    opened(|| file::openat(directory.get(), path, how))
 }
 
 /// The bytes of a file up to as many as there is room for.
@@ -227,15 +236,23 @@ impl Proc {
         })
     }
 
-    /// Opens the directory of a process and looks at it; `None` where either fails.
+    /// Opens the directory of a process and looks at it; `None` where it is gone.
+    ///
+    /// # Errors
+    /// Those of [`Self::process`] and [`ProcessDirectory::stat`] that do not say that it is gone. It may live.
     pub fn look<'m>(
         &self,
         pid: Pid,
         memory: &'m mut [u8; STAT],
-    ) -> Option<(ProcessDirectory<'_>, ProcessStat<'m>)> {
-        let process = self.process(pid).ok()?;
-        let stat = process.stat(memory).ok()?;
-        Some((process, stat))
+    ) -> Result<Option<(ProcessDirectory<'_>, ProcessStat<'m>)>> {
+        let looked = self
+            .process(pid)
+            .and_then(|process| process.stat(memory).map(|stat| (process, stat)));
+        match looked {
+            Ok(seen) => Ok(Some(seen)),
+            Err(Errno::ENOENT | Errno::ESRCH) => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Whether a process exists, as kill(2) says, and cannot be looked at here. Reliable for a child that is not

@@ -171,7 +171,7 @@ pub trait Steps {
     fn report_killed(&mut self, signal: Signal, since: Since);
     /// Sends SIGKILL again, to whoever was born meanwhile or seen late.
     fn kill_again(&mut self, main_child: Option<Pid>);
-    /// Says that some processes still live, although SIGKILL was sent then.
+    /// Says that some processes still live, or are not reaped yet, although SIGKILL was sent then.
     fn give_up(&mut self, since: Instant);
     /// Ends the init. No step follows.
     fn end(&mut self, ending: &Ending);

@@ -1,7 +1,7 @@
 //! The rest (contract 6.5): who is left beside the init and the main child. Looks at them, signals them, and keeps
 //! what the report of survivors needs.
 
-use crate::limits::LISTED;
+use crate::limits::{LISTED, LOOKED_AT};
 use crate::log::event::Named;
 use crate::posix::errno::Errno;
 use crate::posix::pid::Pid;
@@ -73,8 +73,10 @@ impl Seen {
 #[derive(Debug)]
 pub struct List {
     first: [Option<Seen>; LISTED],
-    /// How many there are.
+    /// How many were seen.
     pub count: u32,
+    /// Whether these are all: nobody was left who was not looked at.
+    pub is_complete: bool,
 }
 
 impl List {
@@ -84,6 +86,7 @@ impl List {
             // Not `[None; LISTED]`, which would put a constant of 1 kB into the file.
             first: core::array::from_fn(|_| None),
             count: 0,
+            is_complete: true,
         }
     }
 
@@ -136,7 +139,7 @@ pub struct Survivors {
     own: Pid,
     role: Role,
     main_child: Option<Pid>,
-    /// The main child's process group, until it is seen empty: up to then no other group can bear its number.
+    /// The main child's process group, until it is seen empty, or its number with another process.
     group: Option<Pid>,
     /// Whether the main child was reaped. Until then the number is its own, even where it has left the group.
     is_reaped: bool,
@@ -169,12 +172,12 @@ impl Survivors {
     /// The main child was reaped.
     pub fn main_child_reaped(&mut self) {
         self.is_reaped = true;
-        self.some_reaped();
+        self.all_reaped();
     }
 
-    /// Some may have been reaped. If the main child's group is empty, another group may get its number. At each look the
-    /// kernel goes along all members, so there is one look for all who were reaped in a turn.
-    pub fn some_reaped(&mut self) {
+    /// All who were dead are reaped. If the main child's group is empty, another group may get its number. At each look
+    /// the kernel goes along all members, zombies among them, so there is none before the dead are reaped.
+    pub fn all_reaped(&mut self) {
         // PID 1 signals everyone, and no group.
         if self.is_reaped && self.role == Role::Wrapper {
             let _ = self.signal_group(None);
@@ -187,7 +190,13 @@ impl Survivors {
     /// ESRCH where the group is empty, for good once the main child was reaped; EPERM where no member may be signalled.
     fn signal_group(&mut self, signal: Option<Signal>) -> sys::Result<()> {
         let group = self.group.ok_or(Errno::ESRCH)?;
-        let result = kill(Recipient::Group(group), signal);
+        // The kernel gives its number to a process, after the main child, only once the group was empty.
+        let is_lost = self.is_reaped && kill(Recipient::Process(group), None) != Err(Errno::ESRCH);
+        let result = if is_lost {
+            Err(Errno::ESRCH)
+        } else {
+            kill(Recipient::Group(group), signal)
+        };
         if result == Err(Errno::ESRCH) && self.is_reaped {
             self.group = None;
         }
@@ -208,9 +217,12 @@ impl Survivors {
         let looked = match self.role {
             Role::Pid1 => self.look_at_everyone(last),
             Role::Wrapper => self.for_each_descendant(&mut |this, process, stat| {
-                this.note(stat, last);
                 // Should it fail, the next round comes soon.
-                let _ = process.signal(Signal::KILL);
+                let sent = process.signal(Signal::KILL);
+                // One that may not be signalled can be named as such, but does not count among the others.
+                if sent.is_ok() || (sent == Err(Errno::EPERM) && this.killed.has_room()) {
+                    this.note(stat, last);
+                }
             }),
         };
         let sent = self.signal_unseen(Signal::KILL);
@@ -247,8 +259,8 @@ impl Survivors {
     }
 
     /// Asks the rest to end (contract 6.4): SIGTERM, but to the main child's group only where that has had none; then
-    /// SIGCONT, and SIGHUP to those who lead a session with a terminal. Where they cannot be looked at, everybody whom
-    /// one call reaches gets the first two.
+    /// SIGCONT, and SIGHUP to those who lead a session with a terminal. Where not all can be looked at, everybody whom one
+    /// call reaches gets the first two.
     pub fn terminate(&mut self, spare_group: bool) -> Terminated {
         let at_once = self.role == Role::Pid1 && !spare_group;
         let mut sent = if at_once {
@@ -270,7 +282,10 @@ impl Survivors {
                 let _ = process.signal(Signal::HUP);
             }
         });
-        if looked.is_err() && !at_once {
+        // A second SIGTERM may cut short what the first one has begun. A wrapper reaches but its group here, whose members
+        // it may have seen.
+        let is_seen = self.role == Role::Wrapper && count > 0;
+        if looked.is_err() && !at_once && !is_seen {
             sent = self.terminate_unseen();
         }
         let is_counted = looked.is_ok() && !at_once;
@@ -323,13 +338,17 @@ impl Survivors {
     /// They could not be looked at.
     pub fn left_behind(&self, group_was_asked: bool) -> sys::Result<List> {
         let mut list = List::new();
-        let mut from_outside = [None; LISTED];
+        let mut from_outside = [None; LOOKED_AT];
         let mut places = from_outside.len();
         let proc = Proc::open()?;
         let _ = proc.for_each(&mut |pid| {
+            if places == 0 {
+                list.is_complete = false;
+                return ControlFlow::Break(());
+            }
             let mut text = [0; STAT];
             if pid != self.own
-                && let Some((_, stat)) = proc.look(pid, &mut text)
+                && let Ok(Some((_, stat))) = proc.look(pid, &mut text)
             {
                 places = places.saturating_sub(1);
                 if stat.parent.is_none() || from_outside.contains(&stat.parent) {
@@ -343,11 +362,7 @@ impl Survivors {
                     list.add(seen(&stat, Response::NeverGot));
                 }
             }
-            if places == 0 {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
+            ControlFlow::Continue(())
         })?;
         Ok(list)
     }
@@ -367,22 +382,31 @@ impl Survivors {
         self.killed.add(seen(stat, stat.response(last.signal, got)));
     }
 
-    /// As PID 1: looks at as many as are listed, and counts the others.
+    /// As PID 1: looks at so many that the SIGKILL which waits for it is not late.
     fn look_at_everyone(&mut self, last: LastSignal) -> sys::Result<()> {
         let proc = Proc::open()?;
+        let mut looks = LOOKED_AT;
+        let mut looked = Ok(());
         let walk = proc.for_each(&mut |pid| {
-            let mut text = [0; STAT];
-            if pid == self.own || Some(pid) == self.main_child {
-                return ControlFlow::Continue(());
+            if looks == 0 {
+                self.killed.is_complete = false;
+                return ControlFlow::Break(());
             }
-            if !self.killed.has_room() {
-                self.killed.count = self.killed.count.saturating_add(1);
-            } else if let Some((_, stat)) = proc.look(pid, &mut text) {
-                self.note(&stat, last);
+            let mut text = [0; STAT];
+            if pid != self.own && Some(pid) != self.main_child {
+                looks = looks.saturating_sub(1);
+                match proc.look(pid, &mut text) {
+                    Ok(Some((_, stat))) => self.note(&stat, last),
+                    Ok(None) => {}
+                    Err(error) => looked = Err(error),
+                }
             }
             ControlFlow::Continue(())
         })?;
-        complete(walk)
+        match walk {
+            Walk::Complete | Walk::Stopped => looked,
+            Walk::Incomplete => Err(Errno::EPERM),
+        }
     }
 
     /// Visits every living process of the rest.
@@ -394,17 +418,18 @@ impl Survivors {
             return self.for_each_descendant(&mut |_, process, stat| visit(process, stat));
         }
         let proc = Proc::open()?;
-        let walk = proc.for_each(&mut |pid| {
+        let (mut family, mut looked) = Family::list(&proc)?;
+        for pid in (0..family.count).map_while(|index| family.pid(index)) {
             let mut text = [0; STAT];
-            if pid != self.own
-                && let Some((process, stat)) = proc.look(pid, &mut text)
-                && stat.is_alive()
-            {
-                visit(&process, &stat);
+            match proc.look(pid, &mut text) {
+                Ok(Some((process, stat))) if pid != self.own && stat.is_alive() => {
+                    visit(&process, &stat);
+                }
+                Ok(_) => {}
+                Err(error) => looked = looked.and(Err(error)),
             }
-            ControlFlow::Continue(())
-        })?;
-        complete(walk)
+        }
+        looked
     }
 
     /// Visits every living descendant, with at most two reads of each process: one for its parent, and one more of
@@ -414,50 +439,43 @@ impl Survivors {
         visit: &mut dyn FnMut(&mut Self, &ProcessDirectory<'_>, &ProcessStat<'_>),
     ) -> sys::Result<()> {
         let proc = Proc::open()?;
-        let mut family = Family::new()?;
-        let walk = proc.for_each(&mut |pid| {
+        let (mut family, mut looked) = Family::list(&proc)?;
+        for index in 0..family.count {
             let mut text = [0; STAT];
-            let stat = proc.look(pid, &mut text).map(|(_, stat)| stat);
-            // The init is one of them even where the look at it fails.
-            if pid == self.own || stat.is_some() {
-                family.add(pid, stat.and_then(|stat| stat.parent));
+            let Some(pid) = family.pid(index) else { break };
+            match proc.look(pid, &mut text) {
+                Ok(Some((_, stat))) => family.set_parent(index, stat.parent),
+                Ok(None) => {}
+                Err(error) => looked = looked.and(Err(error)),
             }
-            ControlFlow::Continue(())
-        })?;
+        }
         family.mark(self.own);
         let mut index = 0;
         while let Some(pid) = family.next_member(&mut index) {
             let mut text = [0; STAT];
-            if pid != self.own
-                && let Some((process, stat)) = proc.look(pid, &mut text)
-                && stat.is_alive()
-                && stat.parent.is_some_and(|parent| family.has(parent))
-            {
-                visit(self, &process, &stat);
+            match proc.look(pid, &mut text) {
+                Ok(Some((process, stat)))
+                    if pid != self.own
+                        && stat.is_alive()
+                        && stat.parent.is_some_and(|parent| family.has(parent)) =>
+                {
+                    visit(self, &process, &stat);
+                }
+                Ok(_) => {}
+                Err(error) => looked = looked.and(Err(error)),
             }
-        }
-        if family.is_full() {
-            return Err(Errno::ENOMEM);
         }
         // A file system may show a part only. Until the main child is reaped, it has to be among those shown.
         if self.hides_main_child(&proc) {
             return Err(Errno::EPERM);
         }
-        complete(walk)
+        looked
     }
 
     /// Whether the main child cannot be seen although it is not reaped.
     fn hides_main_child(&self, proc: &Proc) -> bool {
         self.main_child
             .is_some_and(|main_child| proc.hides(main_child))
-    }
-}
-
-/// EPERM for a walk that did not show all.
-fn complete(walk: Walk) -> sys::Result<()> {
-    match walk {
-        Walk::Complete => Ok(()),
-        Walk::Incomplete | Walk::Stopped => Err(Errno::EPERM),
     }
 }
 
@@ -501,6 +519,29 @@ const MEMBER: u32 = 1;
 const STRANGER: u32 = 2;
 
 impl Family {
+    /// Lists the processes that there are now, their parents not known yet. Whoever is born afterwards has its turn in the
+    /// next walk: one that went on to the newest would not end while they are forked faster than it looks at them.
+    /// Returns as well whether all are listed: EPERM where some are hidden, ENOMEM where there was no room.
+    ///
+    /// # Errors
+    /// Those of mmap(2) and of [`Proc::for_each`].
+    fn list(proc: &Proc) -> sys::Result<(Self, sys::Result<()>)> {
+        let mut family = Self::new()?;
+        let walk = proc.for_each(&mut |pid| {
+            if family.add(pid) {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
+        })?;
+        let is_complete = match walk {
+            Walk::Complete => Ok(()),
+            Walk::Incomplete => Err(Errno::EPERM),
+            Walk::Stopped => Err(Errno::ENOMEM),
+        };
+        Ok((family, is_complete))
+    }
+
     /// A table without a process, with as much room as there is memory for.
     ///
     /// # Errors
@@ -534,22 +575,32 @@ impl Family {
         ))
     }
 
-    /// Whether there is no room for another process, and some may be missing.
-    const fn is_full(&self) -> bool {
-        self.count >= self.capacity
-    }
-
-    /// Adds a process, with its parent where that has a number here. Without room nothing happens.
-    fn add(&mut self, pid: Pid, parent: Option<Pid>) {
-        if self.is_full() {
-            return;
+    /// Adds a process. Returns whether there was room for it.
+    fn add(&mut self, pid: Pid) -> bool {
+        if self.count >= self.capacity {
+            return false;
         }
         self.count = self.count.saturating_add(1);
-        if let Some((pids, parents, _)) = self.tables()
-            && let (Some(last_pid), Some(last_parent)) = (pids.last_mut(), parents.last_mut())
+        if let Some((pids, ..)) = self.tables()
+            && let Some(last) = pids.last_mut()
         {
-            *last_pid = pid.number().unsigned_abs();
-            *last_parent = parent.map_or(0, |parent| parent.number().unsigned_abs());
+            *last = pid.number().unsigned_abs();
+        }
+        true
+    }
+
+    /// The process at an index.
+    fn pid(&mut self, index: usize) -> Option<Pid> {
+        let (pids, ..) = self.tables()?;
+        Pid::new(pids.get(index)?.cast_signed())
+    }
+
+    /// Sets the parent of the process at an index, where that has a number here.
+    fn set_parent(&mut self, index: usize, parent: Option<Pid>) {
+        if let Some((_, parents, _)) = self.tables()
+            && let Some(place) = parents.get_mut(index)
+        {
+            *place = parent.map_or(0, |parent| parent.number().unsigned_abs());
         }
     }
 
@@ -619,8 +670,9 @@ mod tests {
     /// Who belongs to the family of process 5, among processes with these parents.
     fn members(processes: &[(i32, i32)]) -> Vec<i32> {
         let mut family = Family::new().unwrap();
-        for (pid, parent) in processes {
-            family.add(Pid::new(*pid).unwrap(), Pid::new(*parent));
+        for (index, (pid, parent)) in processes.iter().enumerate() {
+            assert!(family.add(Pid::new(*pid).unwrap()));
+            family.set_parent(index, Pid::new(*parent));
         }
         family.mark(Pid::new(5).unwrap());
         let mut index = 0;

@@ -183,7 +183,11 @@ pub enum Event<'a> {
     /// A process that may not be signalled, so that SIGKILL did not reach it (contract 6.6).
     KillFailed { process: Named<'a>, error: Errno },
     /// Survivors beyond those listed.
-    MoreSurvivors { processes: u32 },
+    MoreSurvivors {
+        processes: u32,
+        /// Not all were looked at: there may be more.
+        at_least: bool,
+    },
     /// The survivors could not be looked at. `group` is the main child's, where a wrapper has sent it SIGKILL.
     SurvivorsUnknown { group: Option<Pid>, error: Errno },
     /// The deadline has passed, and SIGKILL was sent.
@@ -191,7 +195,8 @@ pub enum Event<'a> {
         elapsed: Milliseconds,
         since: CountedFrom,
     },
-    /// Some processes still live although they were sent SIGKILL, or may not be, and the init waits no longer.
+    /// Some processes still live although they were sent SIGKILL, or may not be, or are dead and not reaped yet, and the
+    /// init waits no longer.
     Unkillable { elapsed: Milliseconds },
     /// The main child died of SIGKILL (contract 7.1).
     SigkillExplained { pid: Pid, killer: Killer },
@@ -212,10 +217,12 @@ pub enum Event<'a> {
         signal: Signal,
     },
     /// Processes are left that never got the stop signal, and end with the init now (contract 7.4): a warning if a
-    /// shutdown had begun. `first` are the first ones, `processes` says how many there are.
+    /// shutdown had begun. `first` are the first ones, `processes` says how many were seen.
     CutOff {
         main_child: &'a [u8],
         processes: u32,
+        /// Not all were looked at: there may be more.
+        at_least: bool,
         first: &'a [Named<'a>],
         shutdown_began: bool,
     },
@@ -304,8 +311,13 @@ impl Event<'_> {
                 .write(": ", &[]).act(state, response, signal)),
             Self::KillFailed { process, error } => Some(say(Level::Warning, "kill_failed",
                 "cannot kill process ", &[])?.process(process).write(": {error}", &[error.into()])),
-            Self::MoreSurvivors { processes } => say(Level::Warning, "more_survivors",
-                "had to kill {processes} more {}", &[processes.into(), plural(processes)]),
+            Self::MoreSurvivors { processes, at_least } => Some(say(Level::Warning, "more_survivors",
+                "had to kill {}{processes} more {}{}", &[
+                    bound(at_least),
+                    processes.into(),
+                    plural(processes),
+                    Words(if at_least { ": not all were looked at" } else { "" }),
+                ])?.json_field("at_least", Bool(at_least))),
             Self::SurvivorsUnknown { group: Some(group), error } => say(Level::Warning, "survivors_unknown",
                 "sent SIGKILL to process group {group}, and cannot find all others: {error}",
                     &[group.into(), error.into()]),
@@ -320,7 +332,7 @@ impl Event<'_> {
                     }),
                 ]),
             Self::Unkillable { elapsed } => say(Level::Warning, "unkillable",
-                "some processes still live {elapsed_ms} after SIGKILL; exiting without them", &[elapsed.into()]),
+                "some processes still live, or are not reaped, {elapsed_ms} after SIGKILL; exiting without them", &[elapsed.into()]),
             Self::SigkillExplained { pid, killer } => Some(say(Level::Warning, "sigkill_explained",
                 "main child {pid} was killed by SIGKILL, ", &[pid.into()])?.killer(killer)),
             Self::MainChildCrashed { main_child, signal, core_dumped } => Some(say(Level::Warning, "main_child_crashed",
@@ -336,16 +348,17 @@ impl Event<'_> {
                 Some(say(slow_stop_level(state, response), "slow_stop", "main child ", &[])?.process(main_child)
                 .write(" still lives {elapsed_ms} after its stop signal: ", &[SLOW_STOP.into()])
                 .act(state, response, signal)),
-            Self::CutOff { main_child, processes, first, shutdown_began } =>
-                say(if shutdown_began { Level::Warning } else { Level::Info }, "cut_off",
-                    "'{main_child}' is gone and {processes} {} cut off{}{first}; --wait-all waits for {}", &[
+            Self::CutOff { main_child, processes, at_least, first, shutdown_began } =>
+                Some(say(if shutdown_began { Level::Warning } else { Level::Info }, "cut_off",
+                    "'{main_child}' is gone and {}{processes} {} cut off{}{first}; --wait-all waits for {}", &[
                     Outside(main_child),
+                    bound(at_least),
                     processes.into(),
                     Words(one_or_many(processes, "process is", "processes are")),
                     Words(if first.is_empty() { "" } else { ": " }),
                     Processes(first),
                     Words(one_or_many(processes, "it", "them")),
-                ]),
+                ])?.json_field("at_least", Bool(at_least))),
             Self::DaemonCutOff { pid, daemon } => say(Level::Warning, "daemon_cut_off",
                 "main child {pid} ended and left a daemon, which ends now: {daemon}; run it in the foreground",
                     &[pid.into(), Process(daemon)]),
@@ -523,6 +536,11 @@ impl Line<'_> {
     fn oom_kills(&mut self, processes: u32) -> &mut Self {
         self.write("the kernel has killed {oom_kill} {} of this cgroup", &[processes.into(), plural(processes)])
     }
+}
+
+/// The words before a number, which is a lower bound or exact.
+const fn bound(at_least: bool) -> Value<'static> {
+    Words(if at_least { "at least " } else { "" })
 }
 
 /// The noun after a number of processes.

@@ -199,33 +199,48 @@ pub fn chdir_to_root() -> Result<()> {
     success(unsafe { syscall!(Sysno::chdir, root) })
 }
 
+/// Reads a limit of this process, and sets it if there is a new one: prlimit(2).
+#[expect(
+    clippy::as_conversions,
+    reason = "the C library has the resources as an enumeration"
+)]
+fn prlimit(
+    resource: libc::__rlimit_resource_t,
+    new: Option<&libc::rlimit64>,
+) -> Result<libc::rlimit64> {
+    let mut old = libc::rlimit64 {
+        rlim_cur: 0,
+        rlim_max: 0,
+    };
+    let new = new.map_or(ptr::null(), ptr::from_ref);
+    let old_limit = &raw mut old;
+    // SAFETY: the kernel writes one structure to `old`, and reads one from `new` unless that is null.
+    success(unsafe { syscall!(Sysno::prlimit64, MYSELF, resource as usize, new, old_limit) })?;
+    Ok(old)
+}
+
 /// How many processes the user of this one may have: getrlimit(2), the soft limit `RLIMIT_NPROC`; `None` where there
 /// is no limit.
 ///
 /// # Errors
 /// ENOSYS before Linux 2.6.36; a sandbox may refuse.
 pub fn process_limit() -> Result<Option<u64>> {
-    let mut limit = libc::rlimit64 {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
-    #[expect(
-        clippy::as_conversions,
-        reason = "the C library has it as an enumeration"
-    )]
-    let resource = libc::RLIMIT_NPROC as usize;
-    let no_new_limit = ptr::null::<libc::rlimit64>();
-    // SAFETY: the kernel writes one structure to `limit` and reads nothing from a null pointer.
-    success(unsafe {
-        syscall!(
-            Sysno::prlimit64,
-            MYSELF,
-            resource,
-            no_new_limit,
-            &raw mut limit
-        )
-    })?;
+    let limit = prlimit(libc::RLIMIT_NPROC, None)?;
     Ok((limit.rlim_cur != libc::RLIM64_INFINITY).then_some(limit.rlim_cur))
+}
+
+/// Lets this process have as many files open as it may allow itself: setrlimit(2), the soft limit `RLIMIT_NOFILE` becomes
+/// the hard one.
+///
+/// # Errors
+/// ENOSYS before Linux 2.6.36; a sandbox may refuse.
+pub fn raise_file_limit() -> Result<()> {
+    let limit = prlimit(libc::RLIMIT_NOFILE, None)?;
+    let raised = libc::rlimit64 {
+        rlim_cur: limit.rlim_max,
+        ..limit
+    };
+    prlimit(libc::RLIMIT_NOFILE, Some(&raised)).map(|_| ())
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
 //! The promise of the deadline (contract 6.3, 6.5): whatever the main child and the rest are, when the grace period
 //! is over they are killed, the main child first, and the init ends.
 
+use crate::hostile::busybox;
 use crate::placed::{
     BOTH, Held, Place, Tracer, events, expect_nobody_left, expect_stop, ready_pid, survivors,
 };
 use crate::rest::Copies;
-use crate::shutdown::{script, wait_for};
+use crate::shutdown::{enter, script, wait_for};
 use harness::{
     Init, Limit, Output, ProcStatus, Requirement, Running, call_number, emulator_lacks, is_full,
     pidling, probe, require, require_namespaces, require_root, require_strace,
@@ -98,18 +99,20 @@ fn a_process_of_the_rest_whose_first_thread_has_ended_is_killed_and_named() {
     }
 }
 
-/// A user without privileges where proc(5) hides what the user may not look at: here programs whose file nobody may
-/// read.
-fn hidden(place: Place, copies: &Copies, options: &[&str], main: &str) -> Running {
+/// A user without privileges where proc(5) hides (`hidepid=2`), or does not let the user look at (`1`), what is not the
+/// user's: here also programs whose file nobody may read.
+fn hidden(place: Place, hidepid: u8, copies: &Copies, options: &[&str], main: &str) -> Running {
     let init = copies.copy(&pidling(), "pidling", 0o755);
     let hidden = copies.copy(probe(), "hidden", 0o711);
+    let seen = copies.copy(probe(), "seen", 0o755);
     let init = place
-        .init_after("mount -t proc -o hidepid=2 proc /proc")
+        .init_after(&format!("mount -t proc -o hidepid={hidepid} proc /proc"))
         .binary(init)
         .launch(["--user", "65534"])
         .args(options);
     script(init, main)
         .env("HIDDEN", &hidden)
+        .env("SEEN", &seen)
         .directory("/")
         .spawn()
 }
@@ -125,7 +128,7 @@ fn a_main_child_that_proc_hides_is_killed_with_its_group() {
     let main = r#""$HIDDEN" app member ignore:TERM & exec "$HIDDEN" app main ignore:TERM"#;
     for place in BOTH {
         let copies = Copies::new(&format!("hidden-{place:?}"));
-        let running = hidden(place, &copies, &["-t", GRACE], main);
+        let running = hidden(place, 2, &copies, &["-t", GRACE], main);
         wait_for(&running, &["member ready", "main ready"]);
         let _ = expect_stop(place, running, SOON, 137);
     }
@@ -139,7 +142,7 @@ fn the_rest_that_proc_hides_is_asked_by_pid_1() {
     let main = r#""$HIDDEN" app daemon session report <&3 & exec "$HIDDEN" app main report exit:TERM:4 <&3"#;
     for options in [&["-a"][..], &["-g", "-a"]] {
         let copies = Copies::new(&format!("hidden-rest-{}", options.len()));
-        let mut running = hidden(Place::First, &copies, options, main);
+        let mut running = hidden(Place::First, 2, &copies, options, main);
         wait_for(&running, &["daemon ready", "main ready"]);
         running.signal(TERM);
         let _ = running.wait_line("daemon got SIGTERM");
@@ -148,6 +151,149 @@ fn the_rest_that_proc_hides_is_asked_by_pid_1() {
         output.expect_status(4);
         assert!(output.stdout().contains("daemon done\n"), "{output}");
     }
+}
+
+/// Contract 6.4: the group, which is all that a wrapper reaches of the hidden ones, gets no second SIGTERM.
+#[test]
+fn whoever_is_seen_where_others_are_hidden_gets_sigterm_once() {
+    if emulator_lacks(Limit::ChildSubreaper) {
+        return;
+    }
+    if !require_namespaces() || !require_root() {
+        return;
+    }
+    let main = r#""$SEEN" app member report <&3 & exec "$SEEN" app main report exit:TERM:4 <&3"#;
+    for hidepid in [1, 2] {
+        let copies = Copies::new(&format!("seen-{hidepid}"));
+        let mut running = hidden(Place::Wrapper, hidepid, &copies, &["-a", "-vv"], main);
+        wait_for(&running, &["member ready", "main ready"]);
+        running.signal(TERM);
+        let _ = running.wait_line("member got SIGCONT");
+        let _ = running.wait_stderr_line("pidling: read failed harmlessly");
+        running.close_stdin();
+        let output = running.wait();
+        output.expect_status(4);
+        assert_eq!(
+            output.stdout().matches("member got SIGTERM\n").count(),
+            1,
+            "{output}"
+        );
+    }
+}
+
+/// Contract 6.6: a daemon whom /proc does not let the init look at is not taken for dead.
+#[test]
+fn whoever_may_not_be_looked_at_is_told() {
+    if emulator_lacks(Limit::ChildSubreaper) {
+        return;
+    }
+    if !require_namespaces() || !require_root() {
+        return;
+    }
+    let main = r#""$HIDDEN" app daemon session ignore:TERM & exec "$SEEN" app main ignore:TERM"#;
+    for hidepid in [1, 2] {
+        let copies = Copies::new(&format!("told-{hidepid}"));
+        let options = ["-t", GRACE, "--log-format=json"];
+        let running = hidden(Place::Wrapper, hidepid, &copies, &options, main);
+        wait_for(&running, &["daemon ready", "main ready"]);
+        running.signal(TERM);
+        let output = running.wait();
+        output.expect_status(137);
+        assert_eq!(
+            events(&output, "survivors_unknown")[0]["error"],
+            "EPERM",
+            "{output}"
+        );
+    }
+}
+
+/// An init whose parent has handed down ten open files, with this limit of open files; `None` where there is no busybox,
+/// the one shell that needs none itself.
+fn crowded(place: Place, limit: &str, options: &[&str], main: &str) -> Option<Running> {
+    let shell = busybox()?;
+    let descriptors = (3..10).map(|number| ["--descriptor".to_owned(), number.to_string()]);
+    let init = place
+        .init()
+        .launch(descriptors.flatten())
+        .launch(["--limit", &format!("nofile={limit}")])
+        .args(JSON)
+        .args(options);
+    let words = [
+        shell.as_os_str(),
+        "sh".as_ref(),
+        "-c".as_ref(),
+        main.as_ref(),
+    ];
+    Some(init.arg("--").args(words).env("PROBE", probe()).spawn())
+}
+
+/// Contract 6.3: up to the hard limit the init opens what it needs.
+#[test]
+fn open_files_up_to_the_soft_limit_hide_nobody() {
+    if emulator_lacks(Limit::ChildSubreaper) {
+        return;
+    }
+    if !require_namespaces() {
+        return;
+    }
+    let main = r#"ulimit -S -n 100
+        "$PROBE" app daemon session ignore:TERM & exec "$PROBE" app main ignore:TERM"#;
+    for place in BOTH {
+        for limit in ["10:100", "11:100", "12:100", "13:100"] {
+            let Some(running) = crowded(place, limit, &["-t", GRACE], main) else {
+                return;
+            };
+            wait_for(&running, &["daemon ready", "main ready"]);
+            let output = expect_stop(place, running, SOON, 137);
+            let mut named = ["daemon", "main"].map(|tag| ready_pid(&output, tag));
+            named.sort_unstable();
+            assert_eq!(survivors(&output), named, "{output}");
+            assert_eq!(events(&output, "survivors_unknown").len(), 0, "{output}");
+        }
+    }
+}
+
+/// Contract 6.5, 6.6: where a look fails, the process that it was for is not taken for dead.
+#[test]
+fn open_files_up_to_the_hard_limit_are_told() {
+    if emulator_lacks(Limit::ChildSubreaper) {
+        return;
+    }
+    if !require_namespaces() {
+        return;
+    }
+    let main = r#""$PROBE" app member ignore:TERM & exec "$PROBE" app main ignore:TERM"#;
+    for place in BOTH {
+        // Enough are left for /proc, and not for a look at a process.
+        let Some(running) = crowded(place, "13", &["-t", GRACE], main) else {
+            return;
+        };
+        wait_for(&running, &["member ready", "main ready"]);
+        let output = expect_stop(place, running, SOON, 137);
+        let unknown = events(&output, "survivors_unknown");
+        let [unknown] = &unknown[..] else {
+            panic!("{output}");
+        };
+        assert_eq!(unknown["error"], "EMFILE", "{output}");
+    }
+}
+
+/// Contract 6.4: PID 1 does not take whom it cannot look at for dead, here one that entered the namespace.
+#[test]
+fn pid_1_waits_for_whom_it_cannot_look_at() {
+    if !require_namespaces() || !require_root() {
+        return;
+    }
+    let main = "read line <&3; exit 4";
+    let Some(mut running) = crowded(Place::First, "13", &["-a", "-t3s"], main) else {
+        return;
+    };
+    let visitor = enter(running.init_pid(), &["ignore:TERM"]);
+    running.send_line("");
+    let output = running.wait();
+    output.expect_status(4);
+    killed(&output);
+    drop(visitor);
 }
 
 #[test]
@@ -363,8 +509,8 @@ fn the_main_child_is_killed_before_anything_else_is_done() {
     }
 }
 
-/// A walk costs at most two reads of each process, however deep they stand below each other, and PID 1 looks at no more
-/// than it lists.
+/// A walk costs at most two reads of each process, however deep they stand below each other. PID 1 looks at a bounded
+/// number; a wrapper knows whom to look at before it begins, so that it does not follow those who are born meanwhile.
 #[test]
 fn a_walk_looks_at_each_process_at_most_twice() {
     if !require_namespaces() || !require_strace() {
@@ -384,10 +530,20 @@ fn a_walk_looks_at_each_process_at_most_twice() {
                 .namespace_pids()
                 .last()
                 .unwrap();
-            let tracer = Tracer::attach(running.init_pid(), &["-e", "trace=openat"]);
+            let tracer = Tracer::attach(running.init_pid(), &["-e", "trace=openat,getdents64"]);
             running.signal(TERM);
             running.wait().expect_status(137);
             let trace = tracer.finish();
+            if place == Place::Wrapper {
+                for walk in trace.split("\"self/stat\"").skip(1) {
+                    let looks = |line: &&str| !processes_looked_at(line).is_empty();
+                    let mut from_first_look = walk.lines().skip_while(|line| !looks(line));
+                    assert!(
+                        from_first_look.all(|line| !line.contains("getdents64")),
+                        "{walk}"
+                    );
+                }
+            }
             // Each walk begins with a look at whether this is the right /proc.
             let walks = trace.split("\"self/stat\"").skip(1).map(|walk| {
                 let mut looks = BTreeMap::new();
@@ -402,7 +558,7 @@ fn a_walk_looks_at_each_process_at_most_twice() {
             let most = walks.iter().flat_map(BTreeMap::values).max();
             let longest = walks.iter().map(BTreeMap::len).max();
             let is_right = match place {
-                Place::First => most == Some(&1) && longest.is_some_and(|longest| longest <= 33),
+                Place::First => most == Some(&1) && longest.is_some_and(|longest| longest <= 257),
                 Place::Wrapper => {
                     most == Some(&2) && longest.is_some_and(|longest| longest > count)
                 }
@@ -610,10 +766,10 @@ fn whoever_is_dead_is_not_given_up() {
     assert_eq!(events(&output, "unkillable").len(), 0, "{output}");
 }
 
-/// Contract 6.5: a look whether the main child's group is empty takes the kernel along all members, so that there is one
-/// for the many whom one turn reaps. These are many, because each wait takes its time.
+/// Contract 6.5: a look whether the main child's group is empty takes the kernel along all members, zombies among them, so
+/// that there is none before the dead are reaped. These are many, because each wait takes its time.
 #[test]
-fn the_group_of_the_dead_main_child_is_looked_at_once_a_turn() {
+fn the_group_of_the_dead_main_child_is_looked_at_once_the_dead_are_reaped() {
     if emulator_lacks(Limit::Measures) {
         return;
     }
@@ -634,17 +790,33 @@ fn the_group_of_the_dead_main_child_is_looked_at_once_a_turn() {
     running.wait().expect_status(137);
     let trace = std::fs::read_to_string(log.path()).unwrap();
     let count = |start: &str| trace.lines().filter(|line| line.starts_with(start)).count();
-    let looks = count(&format!("kill(-{main_child}, 0)"));
-    let turns = count("rt_sigtimedwait(");
-    assert!((1..=turns).contains(&looks), "{looks} in {turns}:\n{trace}");
+    let look = format!("kill(-{main_child}, 0)");
+    assert!(count(&look) > 0, "{trace}");
+    // Before each the kernel has said that nobody dead is left, or the main child was reaped.
+    let calls: Vec<&str> = trace.lines().collect();
+    for [before, check, _] in calls.windows(3).filter_map(|calls| match calls {
+        [before, check, call] if call.starts_with(&look) => Some([before, check, call]),
+        _ => None,
+    }) {
+        let is_last = before.ends_with(" = 0") || before.contains("ECHILD");
+        let is_main = before.ends_with(&format!(" = {main_child}"));
+        assert!(
+            before.starts_with("wait4(") && (is_last || is_main),
+            "{before}:\n{trace}"
+        );
+        assert!(
+            check.starts_with(&format!("kill({main_child}, 0)")),
+            "{check}:\n{trace}"
+        );
+    }
     assert!(
-        count("wait4(") > 4 * turns,
+        count("wait4(") > 4 * count("rt_sigtimedwait("),
         "few are reaped in a turn:\n{trace}"
     );
 }
 
-/// Contract 6.5: the group of a dead main child is the rest only as long as it was never seen empty, because its
-/// number may be somebody else's afterwards.
+/// Contract 6.5: the group of a dead main child is the rest only as long as it was never seen empty, nor its number with
+/// another process, because it may be somebody else's afterwards.
 #[test]
 fn a_stranger_with_the_number_of_the_dead_main_child_is_left_alone() {
     if emulator_lacks(Limit::Speed) {
@@ -653,13 +825,20 @@ fn a_stranger_with_the_number_of_the_dead_main_child_is_left_alone() {
     if !require_namespaces() || !require_root() {
         return;
     }
+    // Without /proc the group is all that a wrapper knows.
+    let blind = r#"unshare --mount sh -c 'umount -l /proc && exec "$@"' sh "$@""#;
+    // A parent that reaps the member itself, in a session of its own: the wrapper never hears of that death.
+    let parent = r#"(trap "" TERM; "$PROBE" app member &
+        exec setsid sh -c 'while :; do sleep 0.1; done') & "#;
     // The group is empty with the main child's death, or with that of a member whom SIGTERM ends.
-    for members in ["", r#""$PROBE" app member & "#] {
+    for (wrapper, members) in [
+        (blind, ""),
+        (blind, r#""$PROBE" app member & "#),
+        (r#""$@""#, parent),
+    ] {
         let directory = tempfile::tempdir().unwrap();
         let pid_file = directory.path().join("pid");
-        // The wrapper alone has no /proc.
-        let beside =
-            beside_a_stranger(r#"unshare --mount sh -c 'umount -l /proc && exec "$@"' sh "$@""#);
+        let beside = beside_a_stranger(wrapper);
         let main = format!(
             r#"{members}"$PROBE" app daemon session & echo $$ >"$PIDS"; read line <&3; exit 3"#
         );

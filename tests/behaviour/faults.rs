@@ -295,7 +295,7 @@ fn rest(init: Init) -> String {
     for (words, meaning) in [
         ("pidling: reaped process ", ", the rest killed"),
         (
-            "pidling: warning: some processes still live ",
+            "pidling: warning: some processes still live, or are not reaped, ",
             ", the rest left",
         ),
     ] {

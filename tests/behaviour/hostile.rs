@@ -46,7 +46,7 @@ impl Drop for Cell {
 }
 
 /// A shell that needs no file beside itself.
-fn busybox() -> Option<PathBuf> {
+pub(crate) fn busybox() -> Option<PathBuf> {
     let busybox = program("busybox");
     let reason = "busybox, as a static program, is not installed";
     require(Requirement::Busybox, busybox.is_some(), reason)

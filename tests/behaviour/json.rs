@@ -23,8 +23,16 @@ const LINE_LIMIT: usize = 1024;
 
 /// The vocabulary: each event, its level and its fields. An event can have several forms.
 const FIELDS: &[(&str, &str, &[&str])] = &[
-    ("cut_off", "info", &["first", "main_child", "processes"]),
-    ("cut_off", "warning", &["first", "main_child", "processes"]),
+    (
+        "cut_off",
+        "info",
+        &["at_least", "first", "main_child", "processes"],
+    ),
+    (
+        "cut_off",
+        "warning",
+        &["at_least", "first", "main_child", "processes"],
+    ),
     ("daemon_cut_off", "warning", &["daemon", "pid"]),
     ("empty_file", "info", &["path"]),
     ("error_ignored", "debug", &["call", "error"]),
@@ -73,7 +81,7 @@ const FIELDS: &[(&str, &str, &[&str])] = &[
     ("main_child_ended", "info", &["pid", "signal"]),
     ("main_child_resumed", "debug", &["pid"]),
     ("main_child_stopped", "debug", &["pid", "signal"]),
-    ("more_survivors", "warning", &["processes"]),
+    ("more_survivors", "warning", &["at_least", "processes"]),
     (OOM_KILLED, "warning", &["oom_kill"]),
     ("options_ignored", "debug", &[]),
     ("output_failed", "error", &["error"]),
@@ -156,7 +164,7 @@ fn is_of_its_type(name: &str, value: &Value) -> bool {
     match name {
         "delay_ms" | "dropped" | "elapsed_ms" | "group" | "limit_value" | "oom_kill" | "pid"
         | "processes" | "status" => value.is_u64(),
-        "core_dumped" => value.is_boolean(),
+        "at_least" | "core_dumped" => value.is_boolean(),
         "daemon" => is_process(value),
         "first" => value
             .as_array()
@@ -412,7 +420,7 @@ fn a_rest_that_stays() -> Vec<Value> {
     // seq was the third process.
     objects.extend((4..36).map(|pid| survivor(pid, "sleep", "ignores")));
     objects.extend([
-        json!({"level": "warning", "event": "more_survivors", "processes": 2}),
+        json!({"level": "warning", "event": "more_survivors", "processes": 2, "at_least": false}),
         killed(),
         exit(3),
     ]);
@@ -621,7 +629,7 @@ fn processes_that_are_cut_off() -> Vec<Value> {
         }
         let said = read(&running.wait());
         let cut_off = json!({"level": level, "event": "cut_off", "main_child": "sh", "processes": 1,
-            "first": [{"pid": 3, "name": "probe"}]});
+            "first": [{"pid": 3, "name": "probe"}], "at_least": false});
         assert!(said.contains(&cut_off), "{said:?}");
         all.extend(said);
     }

@@ -291,16 +291,19 @@ impl Drop for Copies {
     }
 }
 
-/// Contract 6.3, 6.6. Leaves a process of the superuser to an init of another user. What the init may not signal cannot
-/// hold it for ever, and nobody says that it was killed.
-fn leave_a_process_of_root(as_pid_1: bool) {
+/// Whether an init of another user can start programs as the superuser: set-user-ID, inode(7).
+#[track_caller]
+fn require_set_user_id() -> bool {
     let flags = statvfs(&std::env::temp_dir()).unwrap().flags();
     let can = !flags.contains(FsFlags::ST_NOSUID);
     let reason = "the temporary directory takes no set-user-ID programs";
-    if !require_root()
-        || !require(Requirement::Root, can, reason)
-        || (as_pid_1 && !require_namespaces())
-    {
+    require_root() && require(Requirement::Root, can, reason)
+}
+
+/// Contract 6.3, 6.6. Leaves a process of the superuser to an init of another user. What the init may not signal cannot
+/// hold it for ever, and nobody says that it was killed.
+fn leave_a_process_of_root(as_pid_1: bool) {
+    if !require_set_user_id() || (as_pid_1 && !require_namespaces()) {
         return;
     }
     let copies = Copies::new(if as_pid_1 { "first" } else { "wrapper" });
@@ -338,6 +341,39 @@ fn leave_a_process_of_root(as_pid_1: bool) {
     assert!((0.5..10.0).contains(&killed), "{output}");
     let waited = output.seconds("unkillable");
     assert!((5.0..15.0).contains(&waited), "{output}");
+}
+
+/// Contract 6.6: whoever may not be signalled is no more counted as killed than named so.
+#[test]
+fn processes_of_another_user_are_not_counted_as_killed() {
+    if emulator_lacks(Limit::ChildSubreaper) {
+        return;
+    }
+    if !require_set_user_id() {
+        return;
+    }
+    let copies = Copies::new("count");
+    let init = copies.copy(&pidling(), "pidling", 0o755);
+    let root = copies.copy(probe(), "root", 0o4755);
+    let main = r#"for i in $(seq 34); do "$ROOT" app "root$i" root ignore:TERM & done; read line <&3; exit 3"#;
+    let init = Init::new().json().binary(init).launch(["--user", "65534"]);
+    let mut running = script(init.args(["-a", "-t500ms"]), main)
+        .env("ROOT", &root)
+        .directory("/")
+        .spawn();
+    let ready = (1..=34).map(|index| format!("root{index} ready "));
+    let ready: Vec<String> = ready.collect();
+    wait_for(
+        &running,
+        &ready.iter().map(String::as_str).collect::<Vec<_>>(),
+    );
+    running.send_line("");
+    let output = running.wait();
+    output.expect_status(3);
+    let events = Events::of(&output);
+    assert_eq!(events.named("kill_failed").len(), 32, "{output}");
+    events.expect_none("survivor");
+    events.expect_none("more_survivors");
 }
 
 #[test]

@@ -143,7 +143,7 @@ fn limit(word: &OsStr) -> Result<()> {
     let (name, value) = word
         .to_str()
         .and_then(|word| word.split_once('='))
-        .context("launch: --limit NAME=VALUE")?;
+        .context("launch: --limit NAME=[SOFT:]HARD")?;
     let resource = match name {
         "as" => Resource::RLIMIT_AS,
         "core" => Resource::RLIMIT_CORE,
@@ -154,8 +154,8 @@ fn limit(word: &OsStr) -> Result<()> {
         "stack" => Resource::RLIMIT_STACK,
         _ => bail!("launch: no limit {name}"),
     };
-    let value = value.parse()?;
-    Ok(setrlimit(resource, value, value)?)
+    let (soft, hard) = value.split_once(':').unwrap_or((value, value));
+    Ok(setrlimit(resource, soft.parse()?, hard.parse()?)?)
 }
 
 /// `CALL:ERROR`: the numbers of a system call and of the error that it gets instead of being carried out.

@@ -43,7 +43,7 @@ fn parse(line: &[u8]) -> (Map<String, Json>, String) {
 /// What text shows of a field of JSON; `None` for a code, which text has words for.
 fn in_text(key: &str, value: &Json) -> Option<String> {
     let is_code = match key {
-        "level" | "event" | "problem" | "killer" | "core_dumped" => true,
+        "level" | "event" | "problem" | "killer" | "core_dumped" | "at_least" => true,
         // Why a signal was dropped is said in words, why a command failed in a code.
         "reason" => value.as_str().is_some_and(|reason| !reason.contains(' ')),
         _ => false,
@@ -431,11 +431,20 @@ fn kill_failed() {
 
 #[test]
 fn more_survivors() {
-    for (processes, words) in [(1, "1 more process"), (9, "9 more processes")] {
+    for (processes, at_least, words) in [
+        (1, false, "1 more process"),
+        (9, false, "9 more processes"),
+        (9, true, "at least 9 more processes: not all were looked at"),
+    ] {
         check(
-            &Event::MoreSurvivors { processes },
+            &Event::MoreSurvivors {
+                processes,
+                at_least,
+            },
             &format!("warning: had to kill {words}"),
-            &format!(r#""level":"warning","event":"more_survivors","processes":{processes}"#),
+            &format!(
+                r#""level":"warning","event":"more_survivors","processes":{processes},"at_least":{at_least}"#
+            ),
         );
     }
 }
@@ -476,7 +485,7 @@ fn killed_and_unkillable() {
         &Event::Unkillable {
             elapsed: Milliseconds(5040),
         },
-        "warning: some processes still live 5.040 s after SIGKILL; exiting without them",
+        "warning: some processes still live, or are not reaped, 5.040 s after SIGKILL; exiting without them",
         r#""level":"warning","event":"unkillable","elapsed_ms":5040"#,
     );
 }
@@ -617,23 +626,24 @@ fn cut_off() {
     let event = |first, processes, shutdown_began| Event::CutOff {
         main_child: b"sh",
         processes,
+        at_least: processes == 40,
         first,
         shutdown_began,
     };
     check(
         &event(&[PYTHON], 1, true),
         "warning: 'sh' is gone and 1 process is cut off: python3 (9); --wait-all waits for it",
-        r#""level":"warning","event":"cut_off","main_child":"sh","processes":1,"first":[{"pid":9,"name":"python3"}]"#,
+        r#""level":"warning","event":"cut_off","main_child":"sh","processes":1,"first":[{"pid":9,"name":"python3"}],"at_least":false"#,
     );
     check(
         &event(&[SH, PYTHON], 40, false),
-        "'sh' is gone and 40 processes are cut off: sh (8), python3 (9); --wait-all waits for them",
-        r#""level":"info","event":"cut_off","main_child":"sh","processes":40,"first":[{"pid":8,"name":"sh"},{"pid":9,"name":"python3"}]"#,
+        "'sh' is gone and at least 40 processes are cut off: sh (8), python3 (9); --wait-all waits for them",
+        r#""level":"info","event":"cut_off","main_child":"sh","processes":40,"first":[{"pid":8,"name":"sh"},{"pid":9,"name":"python3"}],"at_least":true"#,
     );
     check(
         &event(&[], 2, true),
         "warning: 'sh' is gone and 2 processes are cut off; --wait-all waits for them",
-        r#""level":"warning","event":"cut_off","main_child":"sh","processes":2,"first":[]"#,
+        r#""level":"warning","event":"cut_off","main_child":"sh","processes":2,"first":[],"at_least":false"#,
     );
 }
 
@@ -962,6 +972,7 @@ fn with_words<'a>(
             Event::CutOff {
                 main_child: command,
                 processes: u32::MAX,
+                at_least: true,
                 first: names,
                 shutdown_began: true,
             },
