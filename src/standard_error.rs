@@ -47,7 +47,7 @@ impl StandardError {
         let is_ours = match received.code {
             Code::User => received.sender.pid == own_pid && signal != Signal::IO,
             Code::Kernel | Code::Other(_) => signal == Signal::IO,
-            Code::Queue => false,
+            Code::Queue | Code::Terminal => false,
         };
         let raised = is_ours && self.raised.contains(signal);
         if raised {

@@ -100,7 +100,7 @@ pub enum Interrupt {
     None,
     /// Yes, and its process group has to get the signal: the terminal sent it to the main child's group alone.
     Group,
-    /// Yes, alone: its group has the signal from the terminal already.
+    /// Yes, alone: the terminal has signalled its group already.
     Alone,
 }
 
@@ -121,11 +121,6 @@ pub struct Ending {
     pub group_was_asked: bool,
     /// Whether SIGKILL was sent to all that are left.
     pub all_killed: bool,
-}
-
-/// Whether the terminal sent the signal (contract 3.2, 5.1).
-fn is_from_terminal(received: &Received) -> bool {
-    received.code == Code::Kernel && received.signal.is_sent_by_terminals()
 }
 
 /// What the supervisor can do. [`crate::actions`] carries it out, a test records it.
@@ -230,7 +225,7 @@ impl Held {
         let others = others.filter(move |signal| self.others.contains(*signal));
         let others = others.map(move |signal| Received {
             code: if self.from_terminal.contains(signal) {
-                Code::Kernel
+                Code::Terminal
             } else {
                 Code::User
             },
@@ -281,9 +276,9 @@ pub struct Supervisor<'a, S> {
     /// Once set it never moves.
     deadline: Option<Deadline>,
     killing: Option<Killing>,
-    /// The signals that the init has sent to the main child, or tried to, but for those that the terminal sent.
+    /// The signals that the init has sent to the main child, or tried to, but for those of the terminal.
     sent_for_others: SignalSet,
-    /// The signals of the terminal that it has forwarded, or tried to.
+    /// What the signals of the terminal were forwarded as, or were to be.
     sent_for_terminal: SignalSet,
     last_signal: LastSignal,
     /// Whether the main child's whole group has had SIGTERM.
@@ -419,7 +414,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
             let signal = received.signal;
             if signal != held.first.signal {
                 held.others = held.others.with(signal);
-                if is_from_terminal(received) {
+                if received.code == Code::Terminal {
                     held.from_terminal = held.from_terminal.with(signal);
                 }
             }
@@ -469,15 +464,11 @@ impl<'a, S: Steps> Supervisor<'a, S> {
     /// Sends a signal on to the target (contract 3.2). Returns who got it, if anybody.
     fn forward(&mut self, received: &Received) -> Option<Asked> {
         let signal = received.signal;
-        let is_from_terminal = is_from_terminal(received);
-        if is_from_terminal {
+        let target = if received.code == Code::Terminal {
             self.sent_for_terminal = self.sent_for_terminal.with(signal);
-        } else {
-            self.sent_for_others = self.sent_for_others.with(signal);
-        }
-        let target = if is_from_terminal {
             Target::Group
         } else {
+            self.sent_for_others = self.sent_for_others.with(signal);
             self.options.target
         };
         self.group_has_term |= target == Target::Group && signal == Signal::TERM;
@@ -537,7 +528,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
             WaitStatus::Killed { signal, .. } if signal == Signal::KILL => {
                 Death::Killed(if self.killing.is_some() {
                     Killer::Deadline
-                } else if self.sent_for_others.contains(signal) {
+                } else if was_sent(signal) {
                     Killer::Rewrite
                 } else {
                     Killer::Outside

@@ -149,10 +149,8 @@ impl Signal {
         matches!(self, Self::TSTP | Self::TTIN | Self::TTOU)
     }
 
-    /// Whether terminals send it, `termios(3)` and `tty_ioctl(4)`: a key, a hang-up, a change of size. The kernel does so
-    /// in its own name ([`Code::Kernel`]).
-    #[must_use]
-    pub const fn is_sent_by_terminals(self) -> bool {
+    /// Whether terminals send it, `termios(3)` and `tty_ioctl(4)`: a key, a hang-up, a change of size.
+    const fn is_sent_by_terminals(self) -> bool {
         matches!(
             self,
             Self::INT | Self::QUIT | Self::TSTP | Self::HUP | Self::CONT | Self::WINCH
@@ -218,19 +216,23 @@ pub enum Code {
     User,
     /// sigqueue(3) (`SI_QUEUE`).
     Queue,
-    /// The kernel in its own name (`SI_KERNEL`): a terminal's key, a limit.
+    /// A terminal, for which the kernel acts in its own name (`SI_KERNEL`). A signal that it is rewritten to keeps this
+    /// code, whether terminals send that one or not.
+    Terminal,
+    /// The kernel in its own name for any other reason: a limit, a file that is ready.
     Kernel,
     /// Any other way: a timer, tgkill(2), a message queue.
     Other(i32),
 }
 
 impl Code {
-    /// Takes the kernel's number.
+    /// Takes the kernel's number, and the signal that it came with.
     #[must_use]
-    pub const fn from_raw(raw: i32) -> Self {
+    pub const fn from_raw(raw: i32, signal: Signal) -> Self {
         match raw {
             libc::SI_USER => Self::User,
             libc::SI_QUEUE => Self::Queue,
+            libc::SI_KERNEL if signal.is_sent_by_terminals() => Self::Terminal,
             libc::SI_KERNEL => Self::Kernel,
             other => Self::Other(other),
         }
@@ -392,6 +394,34 @@ mod tests {
             "TERM\0",
         ] {
             assert_eq!(Signal::parse(text.as_bytes()), None, "{text:?}");
+        }
+    }
+
+    /// Contract 3.2: only the kernel speaks for a terminal, and only with these signals.
+    #[test]
+    fn a_terminal_is_told_by_the_code_and_the_signal_together() {
+        let terminals = [
+            libc::SIGINT,
+            libc::SIGQUIT,
+            libc::SIGTSTP,
+            libc::SIGHUP,
+            libc::SIGCONT,
+            libc::SIGWINCH,
+        ];
+        for signal in (1..=Signal::LAST).filter_map(Signal::new) {
+            let kernel = if terminals.contains(&signal.number().into()) {
+                Code::Terminal
+            } else {
+                Code::Kernel
+            };
+            for (raw, code) in [
+                (libc::SI_KERNEL, kernel),
+                (libc::SI_USER, Code::User),
+                (libc::SI_QUEUE, Code::Queue),
+                (libc::SI_TKILL, Code::Other(libc::SI_TKILL)),
+            ] {
+                assert_eq!(Code::from_raw(raw, signal), code, "{signal:?}");
+            }
         }
     }
 

@@ -20,7 +20,7 @@ use Role::{Pid1, Wrapper};
 
 /// Command lines, and the roles that they are explored in.
 #[rustfmt::skip]
-const COMMAND_LINES: [(&str, &[Role]); 19] = [
+const COMMAND_LINES: [(&str, &[Role]); 21] = [
     ("pidling", &[Pid1, Wrapper]),
     ("pidling -t 2s", &[Pid1, Wrapper]),
     ("pidling -t 20s", &[Pid1]),
@@ -38,6 +38,8 @@ const COMMAND_LINES: [(&str, &[Role]); 19] = [
     ("dumb-init", &[Pid1]),
     ("pidling -r TERM:WINCH --stop-signal WINCH -a", &[Pid1]),
     ("pidling -r TERM:0 -r TSTP:KILL -t 2s", &[Pid1]),
+    ("pidling -r INT:TERM --stop-delay 300ms", &[Wrapper]),
+    ("pidling -r INT:KILL -r QUIT:INT", &[Wrapper]),
     ("pidling -e 130 -e 137 -t 2s", &[Wrapper]),
     ("pidling -t 2s INT-is-ignored", &[Wrapper]),
 ];
@@ -71,10 +73,11 @@ enum Event {
     Woken,
 }
 
-const EVENTS: [Event; 19] = [
+const EVENTS: [Event; 20] = [
     signal(Signal::TERM, Code::Queue, 5),
     signal(Signal::INT, Code::User, 5),
-    signal(Signal::INT, Code::Kernel, 0),
+    signal(Signal::INT, Code::Terminal, 0),
+    signal(Signal::QUIT, Code::Terminal, 0),
     signal(Signal::TSTP, Code::User, 5),
     signal(Signal::PIPE, Code::User, OWN),
     main_child(WaitStatus::Exited(0), true, true),
@@ -302,7 +305,7 @@ impl Case {
 
     /// Who a forwarded signal is for (contract 3.2).
     fn target(&self, received: Received) -> Target {
-        if received.code == Code::Kernel {
+        if received.code == Code::Terminal {
             Target::Group
         } else {
             self.options.target
@@ -387,7 +390,7 @@ impl Facts {
                 Step::Forward(target, received) => {
                     let signal = received.signal;
                     self.held = self.held.without(signal);
-                    if received.code == Code::Kernel {
+                    if received.code == Code::Terminal {
                         self.sent_for_terminal = self.sent_for_terminal.with(signal);
                     } else {
                         self.sent = self.sent.with(signal);

@@ -151,9 +151,10 @@ pub fn wait_for_signal(signals: SignalSet, timeout: Option<Milliseconds>) -> Res
         )
     })?;
     let [number, ..] = number.to_le_bytes();
+    let signal = Signal::new(number).ok_or(Errno::EINTR)?;
     Ok(Received {
-        signal: Signal::new(number).ok_or(Errno::EINTR)?,
-        code: Code::from_raw(info.code),
+        signal,
+        code: Code::from_raw(info.code, signal),
         sender: info.sender,
     })
 }

@@ -5,8 +5,9 @@ use nix::sys::signal::Signal;
 
 use harness::pty::{Session, Start};
 use harness::terminal::{
-    APP, START_OUTPUT, STOP_OUTPUT, SUSPEND, app, as_pid_1, expect_interrupts_from,
-    expect_one_interrupt, group, is_stopped, kill, namespace, parent, sh, status, with_paths,
+    APP, INTERRUPT, QUIT, START_OUTPUT, STOP_OUTPUT, SUSPEND, app, as_pid_1,
+    expect_interrupts_from, expect_one_interrupt, group, is_stopped, kill, namespace, parent, sh,
+    status, with_paths,
 };
 use harness::{
     Init, Limit, ProcStatus, emulator_lacks, is_in_call, peer, pidling_path, require_namespaces,
@@ -60,6 +61,39 @@ fn ctrl_c_reaches_the_app_of_an_init_without_a_group_twice() {
     let app = app(&mut session);
     let init = parent(app);
     expect_interrupts_from(&mut session, init, &["kernel", "process"]);
+}
+
+/// Contract 3.2, 3.3: a key that reaches the init is for the whole group of the app, whatever it is rewritten to.
+#[test]
+fn a_rewritten_key_reaches_the_whole_group_of_the_app() {
+    if emulator_lacks(Limit::Terminals) {
+        return;
+    }
+    let mut session = with_helper("-r INT:USR1 -r QUIT:USR2");
+    for (key, signal) in [(INTERRUPT, "SIGUSR1"), (QUIT, "SIGUSR2")] {
+        session.press(key);
+        expect_from_app_and_helper(&mut session, signal);
+    }
+}
+
+/// Starts an app with a helper in its group, both without the terminal, under an init that leads the session.
+fn with_helper(options: &str) -> Session {
+    let app = "\"$PROBE\" terminal & exec \"$PROBE\" terminal";
+    let mut session = sh(&format!(
+        "exec \"$INIT\" {options} sh -c '{app}' </dev/null"
+    ));
+    for _ in 0..2 {
+        session.expect("ready ");
+    }
+    session
+}
+
+/// Waits until the app and its helper have got a signal that was forwarded.
+#[track_caller]
+fn expect_from_app_and_helper(session: &mut Session, signal: &str) {
+    for _ in 0..2 {
+        session.expect(&format!("got {signal} from process\n"));
+    }
 }
 
 /// Contract 5.2.

@@ -50,7 +50,7 @@ fn a_signal_is_forwarded_as_it_was_received_to_whom_it_is_for() {
         };
         let was_held = moment.before.held.contains(forwarded.signal);
         moment.case.rewritten(*received).is_some_and(|it| {
-            let is_key = it.code == Code::Kernel;
+            let is_key = it.code == Code::Terminal;
             let without_value = Received {
                 code: if is_key { it.code } else { Code::User },
                 ..Received::from_nobody(it.signal)
@@ -592,6 +592,10 @@ fn the_exit_status_is_the_main_childs() {
 #[test]
 fn the_main_childs_death_is_explained() {
     let death = |moment: &Moment| moment.ending().unwrap().death;
+    let sent = |moment: &Moment, signal| {
+        let before = moment.before;
+        before.sent.contains(signal) || before.sent_for_terminal.contains(signal)
+    };
     let whenever_it_ends = |event: Event, expected: &dyn Fn(&Moment) -> Option<Death>| {
         whenever(
             |moment| moment.event == event && moment.ending().is_some(),
@@ -605,7 +609,7 @@ fn the_main_childs_death_is_explained() {
     whenever_it_ends(main_child(killed(Signal::KILL), true, true), &|moment| {
         Some(Death::Killed(if moment.before.killed.is_some() {
             Killer::Deadline
-        } else if moment.before.sent.contains(Signal::KILL) {
+        } else if sent(moment, Signal::KILL) {
             Killer::Rewrite
         } else {
             Killer::Outside
@@ -619,9 +623,7 @@ fn the_main_childs_death_is_explained() {
         })
     });
     whenever_it_ends(main_child(WaitStatus::Exited(130), true, true), &|moment| {
-        let sent = |signals: SignalSet| signals.contains(Signal::INT);
-        let was_sent = sent(moment.before.sent) || sent(moment.before.sent_for_terminal);
-        Some(if was_sent {
+        Some(if sent(moment, Signal::INT) {
             Death::Ordinary
         } else {
             Death::Failed

@@ -8,6 +8,8 @@ use crate::{ProcStatus, Requirement, pidling_path, probe, processes, program, re
 
 /// ^C.
 pub const INTERRUPT: &str = "\x03";
+/// ^\.
+pub const QUIT: &str = "\x1c";
 /// ^Z.
 pub const SUSPEND: &str = "\x1a";
 /// ^S.
