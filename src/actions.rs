@@ -283,8 +283,7 @@ impl<'a> Actions<'a> {
 /// refused, by a limit or a sandbox, the signal without its value is better than none.
 fn signal_main_child(child: Pid, received: &Received) -> Result<(), Errno> {
     let signal = received.signal;
-    if received.code == Code::Queue && signal::queue_signal(child, signal, &received.sender).is_ok()
-    {
+    if received.code == Code::Queue && signal::queue_signal(child, received).is_ok() {
         return Ok(());
     }
     kill(Recipient::Process(child), Some(signal))

@@ -466,9 +466,9 @@ fn is_pending(own: Pid, signals: SignalSet) -> bool {
     taken.is_ok()
 }
 
-/// Makes a signal that was taken pending again: with its sender, or else without.
+/// Makes a signal that was taken pending again: with its code and sender, or else without.
 fn put_back(own: Pid, received: &Received) {
-    if signal::queue_signal(own, received.signal, &received.sender).is_err() {
+    if signal::queue_signal(own, received).is_err() {
         let _ = signal::kill(Recipient::Process(own), Some(received.signal));
     }
 }

@@ -237,6 +237,17 @@ impl Code {
             other => Self::Other(other),
         }
     }
+
+    /// The kernel's number.
+    #[must_use]
+    pub const fn raw(self) -> i32 {
+        match self {
+            Self::User => libc::SI_USER,
+            Self::Queue => libc::SI_QUEUE,
+            Self::Terminal | Self::Kernel => libc::SI_KERNEL,
+            Self::Other(raw) => raw,
+        }
+    }
 }
 
 /// A signal that was waited for, as `siginfo_t` holds it, sigaction(2).
@@ -421,6 +432,7 @@ mod tests {
                 (libc::SI_TKILL, Code::Other(libc::SI_TKILL)),
             ] {
                 assert_eq!(Code::from_raw(raw, signal), code, "{signal:?}");
+                assert_eq!(code.raw(), raw);
             }
         }
     }

@@ -184,16 +184,16 @@ pub fn kill(recipient: Recipient, signal: Option<Signal>) -> Result<()> {
     success(numbers(call::KILL, [register(recipient), signal]))
 }
 
-/// Sends a signal to a process as sigqueue(3) does, with the sender that it is to see:
-/// `rt_sigqueueinfo(2)`.
+/// Sends a signal to a process, with the code and the sender that it is to see: `rt_sigqueueinfo(2)`.
 ///
 /// # Errors
-/// ESRCH, EPERM; EAGAIN at the limit of queued signals.
-pub fn queue_signal(to: Pid, signal: Signal, sender: &Sender) -> Result<()> {
+/// ESRCH; EAGAIN at the limit of queued signals; EPERM, also where another process is to see a code of the kernel, kill(2)
+/// or tgkill(2).
+pub fn queue_signal(to: Pid, received: &Received) -> Result<()> {
     let mut info = SignalInfo::EMPTY;
-    info.signal = signal.number().into();
-    info.code = libc::SI_QUEUE;
-    info.sender = *sender;
+    info.signal = received.signal.number().into();
+    info.code = received.code.raw();
+    info.sender = received.sender;
     let (to, number) = (register(to.number()), register(info.signal));
     let info = &raw const info;
     // SAFETY: `info` is as long as the kernel's structure.
@@ -253,36 +253,40 @@ mod tests {
     /// A queued signal is the process's, which other tests share: a forked child sends it to itself. Its status says
     /// how many of these came true.
     #[test]
-    fn a_queued_signal_comes_with_its_value() {
+    fn a_signal_queued_to_oneself_comes_with_its_code_and_its_value() {
         let signal = Signal::new(61).unwrap();
-        let sender = Sender {
-            pid: 5,
-            user: 6,
-            value: 7,
-        };
+        let codes = [
+            Code::User,
+            Code::Queue,
+            Code::Kernel,
+            Code::Other(libc::SI_TKILL),
+            Code::Other(libc::SI_TIMER),
+        ];
+        let queued = codes.map(|code| Received {
+            signal,
+            code,
+            sender: Sender {
+                pid: 5,
+                user: 6,
+                value: 7,
+            },
+        });
         let Fork::Parent(child) = fork().unwrap() else {
             let set = SignalSet::only(signal);
             let old = set_signal_mask(SignalSet::ALL);
             let nothing = wait_for_signal(set, Some(Milliseconds(0)));
-            let queued = getpid().and_then(|child| queue_signal(child, signal, &sender));
-            let received = wait_for_signal(set, None);
+            let is_received = queued.map(|queued| {
+                let result = getpid().and_then(|child| queue_signal(child, &queued));
+                result == Ok(()) && wait_for_signal(set, None) == Ok(queued)
+            });
             let mask = SignalSet::ALL.without(Signal::KILL).without(Signal::STOP);
-            let facts = [
-                set_signal_mask(old) == mask,
-                nothing == Err(Errno::EAGAIN),
-                queued == Ok(()),
-                received
-                    == Ok(Received {
-                        signal,
-                        code: Code::Queue,
-                        sender,
-                    }),
-            ];
-            exit(facts.map(u8::from).iter().sum());
+            let facts = [set_signal_mask(old) == mask, nothing == Err(Errno::EAGAIN)];
+            let facts = facts.into_iter().chain(is_received);
+            exit(facts.map(u8::from).sum());
         };
         let child = nix::unistd::Pid::from_raw(child.number());
         let status = nix::sys::wait::waitpid(child, None).unwrap();
-        assert_eq!(status, nix::sys::wait::WaitStatus::Exited(child, 4));
+        assert_eq!(status, nix::sys::wait::WaitStatus::Exited(child, 7));
     }
 
     #[test]

@@ -7,12 +7,12 @@ use std::path::PathBuf;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use crate::placed::Held;
+use crate::placed::{Held, is_kill};
 use harness::pty::{Session, Start};
 use harness::reporters::{Reporters, STATUS};
 use harness::{
-    Init, LIMIT, Limit, ProcStatus, call_number, emulator_lacks, eventually, pidling, probe,
-    processes, require_namespaces, require_strace,
+    Init, LIMIT, Limit, ProcStatus, emulator_lacks, eventually, pidling, probe, processes,
+    require_namespaces, require_strace,
 };
 
 /// A directory with the init under the name `dumb-init`, gone when dropped.
@@ -279,18 +279,8 @@ fn a_sigcont_that_comes_before_the_init_stops_itself_is_not_lost() {
         return;
     }
     let mut group = reporters(&[]);
-    let kill_to_group = |call: &str| {
-        let words: Vec<&str> = call.split(' ').collect();
-        let [call, whom, ..] = words[..] else {
-            return false;
-        };
-        // A whole register, of which the kernel takes an int.
-        let whom = u64::from_str_radix(whom.trim_start_matches("0x"), 16).unwrap();
-        let [whom @ .., _, _, _, _] = whom.to_le_bytes();
-        call == call_number(libc::SYS_kill, 37) && i32::from_le_bytes(whom) == -group.child
-    };
     let stop = || group.running.signal(Signal::SIGTSTP as i32);
-    let held = Held::at(group.init, stop, kill_to_group);
+    let held = Held::at(group.init, stop, |call| is_kill(call, -group.child));
     group.running.signal(Signal::SIGCONT as i32);
     held.release();
     let _ = group.running.wait_line("got SIGCONT ");

@@ -3,7 +3,9 @@
 //! The wrapper's parent is process 1 of the namespace. It reaps nothing but the init, and says after the init's end
 //! who is left (`probe census`).
 
-use harness::{Init, LIMIT, Output, ProcStatus, Running, eventually, is_in_call, probe, program};
+use harness::{
+    Init, LIMIT, Output, ProcStatus, Running, call_number, eventually, is_in_call, probe, program,
+};
 use nix::sys::ptrace;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use nix::unistd::Pid;
@@ -192,6 +194,18 @@ impl Held {
     pub(crate) fn release(self) {
         ptrace::detach(self.0, None).unwrap();
     }
+}
+
+/// Whether a call is kill(2) with this process or group.
+pub(crate) fn is_kill(call: &str, whom: i32) -> bool {
+    let words: Vec<&str> = call.split(' ').collect();
+    let [call, recipient, ..] = words[..] else {
+        return false;
+    };
+    // A whole register, of which the kernel takes an int.
+    let recipient = u64::from_str_radix(recipient.trim_start_matches("0x"), 16).unwrap();
+    let [recipient @ .., _, _, _, _] = recipient.to_le_bytes();
+    call == call_number(libc::SYS_kill, 37) && i32::from_le_bytes(recipient) == whom
 }
 
 impl Drop for Tracer {

@@ -3,6 +3,7 @@
 
 use nix::sys::signal::Signal;
 
+use crate::placed::{Held, is_kill};
 use harness::pty::{Session, Start};
 use harness::terminal::{
     APP, INTERRUPT, QUIT, START_OUTPUT, STOP_OUTPUT, SUSPEND, app, as_pid_1,
@@ -74,6 +75,22 @@ fn a_rewritten_key_reaches_the_whole_group_of_the_app() {
         session.press(key);
         expect_from_app_and_helper(&mut session, signal);
     }
+}
+
+/// Contract 3.2, 5.3: a key stays one if it comes while the init stops with the app. Here it runs on, because its group is
+/// orphaned, and is held before it asks for the stop.
+#[test]
+fn a_key_that_comes_while_the_init_stops_reaches_the_whole_group_of_the_app() {
+    if emulator_lacks(Limit::Terminals) {
+        return;
+    }
+    let mut session = with_helper("");
+    let init = session.leader();
+    let held = Held::at(init, || session.press(SUSPEND), |call| is_kill(call, -init));
+    session.press(INTERRUPT);
+    session.eventually("SIGINT is pending", |_| is_pending(init, Signal::SIGINT));
+    held.release();
+    expect_from_app_and_helper(&mut session, "SIGINT");
 }
 
 /// Starts an app with a helper in its group, both without the terminal, under an init that leads the session.
