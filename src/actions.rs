@@ -33,7 +33,7 @@ pub struct Actions<'a> {
     /// The main child, dead or alive, and its command; `None` for a pause process.
     main_child: Option<MainChild<'a>>,
     /// What the init and its main child are to a terminal.
-    job: Job,
+    job: Job<'a>,
     /// The processes beside the init.
     survivors: Survivors,
     /// Where to say what was done.
@@ -62,7 +62,7 @@ impl<'a> Actions<'a> {
         own: Pid,
         role: Role,
         main_child: Option<MainChild<'a>>,
-        job: Job,
+        job: Job<'a>,
         log: StandardErrorLog<'a>,
     ) -> Self {
         let pid = main_child.as_ref().map(|main_child| main_child.pid);

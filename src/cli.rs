@@ -210,6 +210,14 @@ impl Options {
         }
     }
 
+    /// Whether a signal asks for shutdown when it is received (contract 6.1): as it is, or as what it is forwarded as.
+    #[must_use]
+    pub fn is_stop_signal(&self, received: Signal) -> bool {
+        self.rewrites.apply(received).is_some_and(|forwarded| {
+            self.stop_signals.contains(received) || self.stop_signals.contains(forwarded)
+        })
+    }
+
     /// The status that the init ends with in place of this one: 0 where `-e` names it (contract 7).
     #[must_use]
     pub fn remap(&self, status: u8) -> u8 {

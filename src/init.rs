@@ -72,10 +72,10 @@ pub fn run(arguments: StringList<'_>, environment: StringList<'_>) -> u8 {
         None => {
             forget_origin();
             log.say(&Event::Paused);
-            (None, Job::without_main_child(role))
+            (None, Job::without_main_child(&options, role))
         }
         Some(index) => {
-            let (job, terminal) = Job::before_start(options.isolation, role);
+            let (job, terminal) = Job::before_start(&options, role);
             let word = arguments.get(index).map_or(&b""[..], ZStr::bytes);
             let command = Command::new(word, &environment);
             let report = StartReport::map();

@@ -352,8 +352,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
         let Some(forwarded) = self.options.rewrites.apply(signal) else {
             return self.steps.drop_signal(signal, DropReason::RewrittenTo0);
         };
-        let stop_signals = self.options.stop_signals;
-        let is_stop = stop_signals.contains(signal) || stop_signals.contains(forwarded);
+        let is_stop = self.options.is_stop_signal(signal);
         let rewritten = Received {
             signal: forwarded,
             ..*received

@@ -4,7 +4,7 @@
 //! SIGTTOU is blocked in the init, so it may set the foreground group from the background, tcsetpgrp(3). No failure in
 //! here matters, and nothing waits: whatever is opened is opened with `O_NONBLOCK`, and closed again at once.
 
-use crate::cli::Isolation;
+use crate::cli::{Isolation, Options};
 use crate::posix::errno::Errno;
 use crate::posix::pid::Pid;
 use crate::posix::signal::{Code, Received, Signal, SignalSet};
@@ -18,7 +18,8 @@ use crate::sys::terminal;
 
 /// What the init and its main child are to the terminal, and to a shell above.
 #[derive(Debug)]
-pub struct Job {
+pub struct Job<'a> {
+    options: &'a Options,
     role: Role,
     hand_over: HandOver,
 }
@@ -70,11 +71,12 @@ impl ChildTerminal {
     }
 }
 
-impl Job {
+impl<'a> Job<'a> {
     /// Without a main child there is nobody to give the terminal to (contract 9).
     #[must_use]
-    pub const fn without_main_child(role: Role) -> Self {
+    pub const fn without_main_child(options: &'a Options, role: Role) -> Self {
         Self {
+            options,
             role,
             hand_over: HandOver::None,
         }
@@ -83,12 +85,13 @@ impl Job {
     /// Before the fork: decides whether the main child's group gets the foreground (contract 2.2), or releases the
     /// terminal for a session of its own (contract 2.1).
     #[must_use]
-    pub fn before_start(isolation: Isolation, role: Role) -> (Self, ChildTerminal) {
+    pub fn before_start(options: &'a Options, role: Role) -> (Self, ChildTerminal) {
         let mut job = Self {
+            options,
             role,
             hand_over: HandOver::None,
         };
-        let child_terminal = match isolation {
+        let child_terminal = match options.isolation {
             Isolation::Session => {
                 let terminal = Terminal::controlling().unwrap_or(Terminal::INPUT);
                 release(&terminal);
@@ -189,7 +192,7 @@ impl Job {
         }
         // Not open while the init is stopped.
         drop(terminal);
-        let was_stopped = stop_own_group(signal);
+        let was_stopped = stop_own_group(signal, self.options);
         if was_stopped {
             self.continued();
         }
@@ -451,10 +454,11 @@ fn was_continued() -> bool {
 
 /// Whether a signal is pending that asks the init to end. timeout(1) sends one and then SIGCONT, which the init's own
 /// stop discards, signal(7): stopped now, it would stay so. The signal stays pending.
-fn is_to_end(own: Pid) -> bool {
-    let asks = [Signal::TERM, Signal::INT, Signal::HUP, Signal::QUIT];
-    let asks = asks.into_iter().fold(SignalSet::EMPTY, SignalSet::with);
-    is_pending(own, asks)
+fn is_to_end(own: Pid, options: &Options) -> bool {
+    let asks = (1..=Signal::LAST).filter_map(Signal::new).filter(|signal| {
+        options.is_stop_signal(*signal) || matches!(*signal, Signal::HUP | Signal::QUIT)
+    });
+    is_pending(own, asks.fold(SignalSet::EMPTY, SignalSet::with))
 }
 
 /// Whether one of these signals is pending. It stays so.
@@ -483,7 +487,7 @@ pub fn stop_alone(own: Pid) {
 
 /// Stops the init's process group as a key does, and returns once it runs again whether it was stopped. The kernel
 /// refuses that for an orphaned group, setpgid(2), where no shell above could resume it.
-fn stop_own_group(signal: Signal) -> bool {
+fn stop_own_group(signal: Signal, options: &Options) -> bool {
     let Some(group) = process::getpgrp() else {
         return false;
     };
@@ -491,7 +495,7 @@ fn stop_own_group(signal: Signal) -> bool {
     // the main child's group, which is another one, the caller sends a SIGCONT.
     let _ = signal::kill(Recipient::Group(group), Some(signal));
     if let Ok(own) = process::getpid()
-        && is_to_end(own)
+        && is_to_end(own, options)
     {
         // The main child, stopped as well, acts on that signal only after a SIGCONT. The one that came with it may be
         // discarded by now: this one is forwarded in its place.

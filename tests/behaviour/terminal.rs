@@ -6,7 +6,7 @@ use nix::sys::signal::Signal;
 use crate::placed::{Held, is_kill};
 use harness::pty::{Session, Start};
 use harness::terminal::{
-    APP, INTERRUPT, QUIT, START_OUTPUT, STOP_OUTPUT, SUSPEND, app, as_pid_1,
+    APP, INTERRUPT, QUIT, START_OUTPUT, STOP_OUTPUT, SUSPEND, app, app_and_init, as_pid_1,
     expect_interrupts_from, expect_one_interrupt, group, is_stopped, kill, namespace, parent, sh,
     status, with_paths,
 };
@@ -91,6 +91,32 @@ fn a_key_that_comes_while_the_init_stops_reaches_the_whole_group_of_the_app() {
     session.eventually("SIGINT is pending", |_| is_pending(init, Signal::SIGINT));
     held.release();
     expect_from_app_and_helper(&mut session, "SIGINT");
+}
+
+/// Contract 5.3, 6.1: a stop signal that comes while the init stops with the app is acted on, whichever signal it is. A
+/// SIGCONT follows it, as timeout(1) sends one, and is discarded by the stop.
+#[test]
+fn a_stop_signal_that_comes_while_the_init_stops_is_acted_on() {
+    if emulator_lacks(Limit::Terminals) {
+        return;
+    }
+    for (option, forwarded) in [
+        ("--stop-signal USR1", "SIGUSR1"),
+        ("-r USR1:TERM", "SIGTERM"),
+    ] {
+        let mut session = sh(&format!("set -m; \"$INIT\" {option} {APP}; read -r line"));
+        let (_, init) = app_and_init(&mut session);
+        let group = group(init);
+        let held = Held::at(
+            init,
+            || session.press(SUSPEND),
+            |call| is_kill(call, -group),
+        );
+        kill(init, Signal::SIGUSR1);
+        kill(init, Signal::SIGCONT);
+        held.release();
+        session.expect(&format!("got {forwarded} from process\n"));
+    }
 }
 
 /// Starts an app with a helper in its group, both without the terminal, under an init that leads the session.
