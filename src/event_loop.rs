@@ -173,7 +173,7 @@ impl<'a> EventLoop<'a> {
     fn everything_else(&mut self) {
         self.unreaped = true;
         self.reap_batch();
-        if let Wake::Deadline(now) = self.clock() {
+        if let Wake::Deadline(now) = self.look_at_clock() {
             self.supervisor.timer_expired(now);
         }
     }
@@ -189,7 +189,7 @@ impl<'a> EventLoop<'a> {
                 Wake::Deadline(self.supervisor.steps.now_after_waiting_until(*at))
             }
             (Errno::EAGAIN, Wait::BetweenReaps | Wait::AllBut(_)) | (Errno::EINTR, _) => {
-                self.clock()
+                self.look_at_clock()
             }
             _ => {
                 clock::sleep(PAUSE_AFTER_ERROR);
@@ -200,7 +200,7 @@ impl<'a> EventLoop<'a> {
     }
 
     /// The current time, if a timer is set: no deadline is missed, however often a call fails.
-    fn clock(&mut self) -> Wake {
+    fn look_at_clock(&mut self) -> Wake {
         match self.supervisor.next_timer() {
             Some(_) => Wake::Deadline(self.supervisor.steps.now()),
             None => Wake::Nothing,

@@ -410,11 +410,11 @@ impl<'a, S: Steps> Supervisor<'a, S> {
         if let Some(held) = &mut shutdown.held
             && now < shutdown.began.after(SAME_STOP)
         {
-            let signal = received.signal;
-            if signal != held.first.signal {
-                held.others = held.others.with(signal);
+            let forwarded = received.signal;
+            if forwarded != held.first.signal {
+                held.others = held.others.with(forwarded);
                 if received.code == Code::Terminal {
-                    held.from_terminal = held.from_terminal.with(signal);
+                    held.from_terminal = held.from_terminal.with(forwarded);
                 }
             }
             return;
@@ -705,13 +705,13 @@ impl<'a, S: Steps> Supervisor<'a, S> {
             Phase::WaitingForRest(_) => {}
         }
         self.steps.kill_rest(last);
-        self.killed(None, now);
+        self.plan_next_round(None, now);
         self.steps.report_killed(last.signal, since);
     }
 
     /// SIGKILL went out between `began` and now. Nobody was reaped meanwhile, so before it is repeated comes as long a
     /// pause.
-    fn killed(&mut self, before: Option<Killing>, began: Instant) {
+    fn plan_next_round(&mut self, before: Option<Killing>, began: Instant) {
         let now = self.steps.now();
         let pause = now.since(began).clamp(KILL_AGAIN, KILL_AGAIN_AT_LATEST);
         self.killing = Some(Killing {
@@ -740,7 +740,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
                 Phase::Paused | Phase::WaitingForRest(_) => None,
             };
             self.steps.kill_again(main_child);
-            self.killed(Some(killing), now);
+            self.plan_next_round(Some(killing), now);
         }
     }
 
