@@ -7,7 +7,7 @@ use crate::log::event::{CountedFrom, DropReason, Event, Killer, Level, Named, Oo
 use crate::posix::errno::Errno;
 use crate::posix::pid::Pid;
 use crate::posix::signal::{Code, Received, Signal, SignalSet};
-use crate::posix::time::{Instant, Milliseconds};
+use crate::posix::time::{Instant, Milliseconds, Tick};
 use crate::posix::wait_status::WaitStatus;
 use crate::proc_reader::{self, STAT};
 use crate::spawn::{CANNOT_START, Command, NOT_FOUND, StartReport};
@@ -294,6 +294,11 @@ impl Steps for Actions<'_> {
         self.now_after_waiting_until(self.latest)
     }
 
+    /// Where the clock cannot be read, every member of the group counts as older than the signal.
+    fn tick(&mut self) -> Tick {
+        clock::tick().unwrap_or(Tick::LAST)
+    }
+
     /// What a line has raised, and the limit of processor time, which is each process's own, setrlimit(2).
     fn is_own(&mut self, received: &Received) -> bool {
         if received.signal == Signal::CONT {
@@ -347,10 +352,10 @@ impl Steps for Actions<'_> {
 
     fn escalate(&mut self, to: Asked, signal: Signal, began: Instant) -> bool {
         let (call, sent) = match (to, self.child()) {
-            (Asked::Group, Some(child)) if self.signal_target_group(child, signal) => {
+            (Asked::Group(_), Some(child)) if self.signal_target_group(child, signal) => {
                 ("kill", Ok(()))
             }
-            (Asked::MainChild | Asked::Group, Some(child)) => {
+            (Asked::MainChild | Asked::Group(_), Some(child)) => {
                 ("kill", kill(Recipient::Process(child), Some(signal)))
             }
             (Asked::Rest, _) | (_, None) => ("read", self.survivors.signal(signal)),
@@ -428,8 +433,8 @@ impl Steps for Actions<'_> {
         }
     }
 
-    fn terminate_rest(&mut self, spare_group: bool) {
-        let terminated = self.survivors.terminate(spare_group);
+    fn terminate_rest(&mut self, group_has_term: Option<Tick>) {
+        let terminated = self.survivors.terminate(group_has_term);
         if let Ok(processes) = terminated.sent {
             self.log.say(&Event::RestSignalled {
                 signal: Signal::TERM,

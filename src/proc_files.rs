@@ -4,6 +4,7 @@
 use crate::bytes::{contains, parse_decimal, parse_decimal_u32, split, split_once};
 use crate::posix::pid::Pid;
 use crate::posix::signal::{Signal, SignalSet};
+use crate::posix::time::Tick;
 
 /// What a process does about a signal, as far as `/proc/PID/stat` tells (contract 6.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -42,6 +43,8 @@ pub struct ProcessStat<'a> {
     pub has_terminal: bool,
     /// How many threads it has. One that has ended counts until it is reaped, and the first one is reaped last.
     pub threads: u32,
+    /// When it was born; `None` where that is no such number, as a kernel that only plays Linux may have it.
+    pub started: Option<Tick>,
     /// The signals that are pending for its first thread alone, as far as they are below 32.
     pub pending: SignalSet,
     /// The signals that its first thread blocks, as far as they are below 32.
@@ -72,6 +75,7 @@ impl<'a> ProcessStat<'a> {
             session: None,
             has_terminal: false,
             threads: 0,
+            started: None,
             pending: SignalSet::EMPTY,
             blocked: SignalSet::EMPTY,
             ignored: SignalSet::EMPTY,
@@ -89,6 +93,7 @@ impl<'a> ProcessStat<'a> {
                 (6, _) => stat.session = process_id(text),
                 (7, _) => stat.has_terminal = text != b"0",
                 (20, _) => stat.threads = parse_decimal_u32(text)?,
+                (22, _) => stat.started = parse_decimal(text).map(Tick::new),
                 (31, _) => stat.pending = SignalSet::from_bits(parse_decimal(text)?),
                 (32, _) => stat.blocked = SignalSet::from_bits(parse_decimal(text)?),
                 (33, _) => stat.ignored = SignalSet::from_bits(parse_decimal(text)?),
@@ -115,6 +120,13 @@ impl<'a> ProcessStat<'a> {
     #[must_use]
     pub fn is_killed(&self) -> bool {
         self.pending.contains(Signal::KILL)
+    }
+
+    /// Whether it was born before a signal that was sent in this tick. Where it was born in the same tick either may have
+    /// come first, and it counts as the younger one.
+    #[must_use]
+    pub fn is_older_than(&self, sent: Tick) -> bool {
+        self.started.is_none_or(|started| started < sent)
     }
 
     /// Whether it leads a session.
@@ -291,6 +303,7 @@ mod tests {
                 session: Pid::new(5),
                 has_terminal: true,
                 threads: 3,
+                started: Some(Tick::new(88430)),
                 pending: SignalSet::only(Signal::KILL),
                 blocked: three,
                 ignored: two,
@@ -325,6 +338,26 @@ mod tests {
             let stat = ProcessStat::parse(&text).unwrap();
             assert_eq!(stat.is_alive(), expected, "{state} {threads}");
         }
+    }
+
+    /// Contract 6.4.
+    #[test]
+    fn whoever_was_born_before_a_signal_is_older() {
+        let text = stat_text(b"a", "S", "1", [0; 3]);
+        let stat = ProcessStat::parse(&text).unwrap();
+        for (sent, expected) in [(88_429, false), (88_430, false), (88_431, true)] {
+            assert_eq!(stat.is_older_than(Tick::new(sent)), expected, "{sent}");
+        }
+        assert!(stat.is_older_than(Tick::LAST));
+    }
+
+    /// As gVisor may write it where its clock was set back.
+    #[test]
+    fn whose_birth_is_unknown_counts_as_older() {
+        let text = String::from_utf8(stat_text(b"a", "S", "1", [0; 3])).unwrap();
+        let text = text.replace(" 88430 ", " -5 ");
+        let stat = ProcessStat::parse(text.as_bytes()).unwrap();
+        assert!(stat.started.is_none() && stat.is_older_than(Tick::new(0)));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use crate::limits::{
 use crate::log::event::DropReason;
 use crate::posix::pid::Pid;
 use crate::posix::signal::{Code, Received, Signal, SignalSet};
-use crate::posix::time::{Instant, Milliseconds};
+use crate::posix::time::{Instant, Milliseconds, Tick};
 use crate::posix::wait_status::WaitStatus;
 
 /// The status of an init that gave up on a main child that cannot be killed (contract 7): 128 plus SIGKILL.
@@ -31,19 +31,10 @@ pub enum Role {
 pub enum Asked {
     /// The main child alone.
     MainChild,
-    /// The main child's process group.
-    Group,
+    /// The main child's process group: who was born before this tick.
+    Group(Tick),
     /// The rest; the main child is dead.
     Rest,
-}
-
-impl From<Target> for Asked {
-    fn from(target: Target) -> Self {
-        match target {
-            Target::MainChild => Self::MainChild,
-            Target::Group => Self::Group,
-        }
-    }
 }
 
 /// The last stop signal or step of the ladder, which whoever has to be killed did not act on (contract 6.6).
@@ -117,8 +108,8 @@ pub struct Ending {
     pub interrupt: Interrupt,
     /// When the shutdown began, if one did.
     pub shutdown_began: Option<Instant>,
-    /// Whether a stop signal, or a step of the ladder, went to the main child's whole group.
-    pub group_was_asked: bool,
+    /// When a stop signal, or a step of the ladder, last went to the main child's whole group, if ever.
+    pub group_was_asked: Option<Tick>,
     /// Whether SIGKILL was sent to all that are left.
     pub all_killed: bool,
 }
@@ -127,6 +118,8 @@ pub struct Ending {
 pub trait Steps {
     /// Reads the monotonic clock.
     fn now(&mut self) -> Instant;
+    /// Reads the clock by which births are counted.
+    fn tick(&mut self) -> Tick;
     /// Whether the init's own acts raised the signal (contract 3.5).
     fn is_own(&mut self, received: &Received) -> bool;
     /// Whether the init has inherited this signal as ignored (contract 6.1).
@@ -156,8 +149,9 @@ pub trait Steps {
     fn main_child_ended(&mut self, pid: Pid, status: WaitStatus) -> bool;
     /// Sends a signal to the main child's process group, which may outlive it.
     fn signal_group(&mut self, signal: Signal);
-    /// Asks the rest to end (contract 6.4), except the main child's group if that has had SIGTERM already.
-    fn terminate_rest(&mut self, spare_group: bool);
+    /// Asks the rest to end (contract 6.4), but nobody again whom a SIGTERM to the main child's group in this tick has
+    /// reached.
+    fn terminate_rest(&mut self, group_has_term: Option<Tick>);
     /// Looks at the main child and sends it SIGKILL, whatever it saw. Nothing comes before this.
     fn kill_main_child(&mut self, main_child: Pid, last: LastSignal);
     /// Looks at the rest and sends it SIGKILL.
@@ -281,10 +275,10 @@ pub struct Supervisor<'a, S> {
     /// What the signals of the terminal were forwarded as, or were to be.
     sent_for_terminal: SignalSet,
     last_signal: LastSignal,
-    /// Whether the main child's whole group has had SIGTERM.
-    group_has_term: bool,
-    /// Whether the main child's whole group has had a stop signal or a step of the ladder.
-    group_was_asked: bool,
+    /// When the main child's whole group last had SIGTERM, if ever.
+    group_has_term: Option<Tick>,
+    /// When the main child's whole group last had a stop signal or a step of the ladder, if ever.
+    group_was_asked: Option<Tick>,
 }
 
 impl<'a, S: Steps> Supervisor<'a, S> {
@@ -305,8 +299,8 @@ impl<'a, S: Steps> Supervisor<'a, S> {
                 asked: None,
                 signal: Signal::TERM,
             },
-            group_has_term: false,
-            group_was_asked: false,
+            group_has_term: None,
+            group_was_asked: None,
         }
     }
 
@@ -470,15 +464,32 @@ impl<'a, S: Steps> Supervisor<'a, S> {
             self.sent_for_others = self.sent_for_others.with(signal);
             self.options.target
         };
-        self.group_has_term |= target == Target::Group && signal == Signal::TERM;
+        let asked = self.ask(target, signal);
         let was_sent = self.steps.forward(target, received);
-        was_sent.then_some(target.into())
+        was_sent.then_some(asked)
+    }
+
+    /// Who gets a signal that is sent to the target next. The clock is read before it is sent, so that whoever is born
+    /// after it never counts as older.
+    fn ask(&mut self, target: Target, signal: Signal) -> Asked {
+        match target {
+            Target::MainChild => Asked::MainChild,
+            Target::Group => {
+                let now = self.steps.tick();
+                if signal == Signal::TERM {
+                    self.group_has_term = Some(now);
+                }
+                Asked::Group(now)
+            }
+        }
     }
 
     /// Notes who was sent a stop signal or a step of the ladder, if anybody was.
     fn note_asked(&mut self, asked: Option<Asked>, signal: Signal) {
         self.last_signal = LastSignal { asked, signal };
-        self.group_was_asked |= asked == Some(Asked::Group);
+        if let Some(Asked::Group(at)) = asked {
+            self.group_was_asked = Some(at);
+        }
     }
 
     // ---- Children ----
@@ -593,7 +604,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
                 && ended.death.is_some()
                 && let Some(signal) = self.options.rewrites.apply(Signal::TERM)
             {
-                self.group_was_asked = true;
+                self.group_was_asked = Some(self.steps.tick());
                 self.steps.signal_group(signal);
             }
             return self.end(ended);
@@ -679,12 +690,11 @@ impl<'a, S: Steps> Supervisor<'a, S> {
             shutdown.escalations = shutdown.escalations.saturating_add(1);
         }
         let to = match self.phase {
-            Phase::Running { .. } | Phase::Paused => Asked::from(self.options.target),
+            Phase::Running { .. } | Phase::Paused => self.ask(self.options.target, signal),
             Phase::WaitingForRest(_) => Asked::Rest,
         };
         if to != Asked::Rest {
             self.sent_for_others = self.sent_for_others.with(signal);
-            self.group_has_term |= to == Asked::Group && signal == Signal::TERM;
         }
         let was_sent = self.steps.escalate(to, signal, began);
         self.note_asked(was_sent.then_some(to), signal);

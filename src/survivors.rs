@@ -6,6 +6,7 @@ use crate::log::event::Named;
 use crate::posix::errno::Errno;
 use crate::posix::pid::Pid;
 use crate::posix::signal::Signal;
+use crate::posix::time::Tick;
 use crate::proc_files::{ProcessStat, Response};
 use crate::proc_reader::{self, Proc, ProcessDirectory, STAT, Walk};
 use crate::supervisor::{Asked, LastSignal, Role};
@@ -258,11 +259,11 @@ impl Survivors {
         }
     }
 
-    /// Asks the rest to end (contract 6.4): SIGTERM, but to the main child's group only where that has had none; then
+    /// Asks the rest to end (contract 6.4): SIGTERM, but to nobody whom one to the main child's group has reached; then
     /// SIGCONT, and SIGHUP to those who lead a session with a terminal. Where not all can be looked at, everybody whom one
     /// call reaches gets the first two.
-    pub fn terminate(&mut self, spare_group: bool) -> Terminated {
-        let at_once = self.role == Role::Pid1 && !spare_group;
+    pub fn terminate(&mut self, group_has_term: Option<Tick>) -> Terminated {
+        let at_once = self.role == Role::Pid1 && group_has_term.is_none();
         let mut sent = if at_once {
             self.terminate_unseen()
         } else {
@@ -272,8 +273,8 @@ impl Survivors {
         let mut count = 0_u32;
         let looked = self.for_each_of_rest(&mut |process, stat| {
             if !at_once {
-                let is_spared = spare_group && is_member(stat, group);
-                if !is_spared && process.signal(Signal::TERM).is_ok() {
+                let has_term = got_with_group(stat, group, group_has_term);
+                if !has_term && process.signal(Signal::TERM).is_ok() {
                     count = count.saturating_add(1);
                 }
                 let _ = process.signal(Signal::CONT);
@@ -331,12 +332,12 @@ impl Survivors {
     }
 
     /// As PID 1: who is left that never got the stop signal (contract 7.4). Those who entered the namespace from
-    /// outside, by setns(2), and their descendants do not count; neither does the main child's group where that got
-    /// the signal. Looks at a bounded number of processes.
+    /// outside, by setns(2), and their descendants do not count; neither does whom a signal to the main child's group
+    /// has reached. Looks at a bounded number of processes.
     ///
     /// # Errors
     /// They could not be looked at.
-    pub fn left_behind(&self, group_was_asked: bool) -> sys::Result<List> {
+    pub fn left_behind(&self, group_was_asked: Option<Tick>) -> sys::Result<List> {
         let mut list = List::new();
         let mut from_outside = [None; LOOKED_AT];
         let mut places = from_outside.len();
@@ -357,7 +358,7 @@ impl Survivors {
                     }
                 } else if stat.is_alive()
                     && !stat.is_killed()
-                    && !(group_was_asked && is_member(&stat, self.group))
+                    && !got_with_group(&stat, self.group, group_was_asked)
                 {
                     list.add(seen(&stat, Response::NeverGot));
                 }
@@ -375,7 +376,7 @@ impl Survivors {
         let is_main_child = Some(stat.pid) == self.main_child;
         let got = match last.asked {
             Some(Asked::MainChild) => is_main_child,
-            Some(Asked::Group) => is_main_child || is_member(stat, self.group),
+            Some(Asked::Group(at)) => is_main_child || got_with_group(stat, self.group, Some(at)),
             Some(Asked::Rest) => true,
             None => false,
         };
@@ -479,10 +480,11 @@ impl Survivors {
     }
 }
 
-/// Whether a process is a member of a group. Without a group nobody is, not even a process whose own group is in
-/// another namespace and has no number here.
-fn is_member(stat: &ProcessStat<'_>, group: Option<Pid>) -> bool {
-    group.is_some() && stat.group == group
+/// Whether a signal to a group, if one was sent, has reached a process: a member that was born before. Without a group
+/// nobody is one, not even a process whose own group is in another namespace and has no number here.
+fn got_with_group(stat: &ProcessStat<'_>, group: Option<Pid>, sent: Option<Tick>) -> bool {
+    let is_member = group.is_some() && stat.group == group;
+    is_member && sent.is_some_and(|sent| stat.is_older_than(sent))
 }
 
 /// What is kept of a process that was looked at.

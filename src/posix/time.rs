@@ -1,4 +1,4 @@
-//! Lengths of time as options spell them, and points of the monotonic clock.
+//! Lengths of time as options spell them, points of the monotonic clock, and ticks, in which births are counted.
 
 use crate::bytes::parse_decimal_u32;
 
@@ -49,6 +49,22 @@ impl Instant {
     pub fn since(self, earlier: Self) -> Milliseconds {
         let length = self.0.saturating_sub(earlier.0);
         Milliseconds(u32::try_from(length).unwrap_or(u32::MAX))
+    }
+}
+
+/// A point of time as `starttime` has it, `proc_pid_stat(5)`: a reading of `CLOCK_BOOTTIME`, `clock_gettime(2)`, in
+/// hundredths of a second. That is the `USER_HZ` of every architecture here, `include/uapi/asm-generic/param.h`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Tick(u64);
+
+impl Tick {
+    /// The last one there is: everybody was born before it.
+    pub const LAST: Self = Self(u64::MAX);
+
+    /// A reading in hundredths of a second.
+    #[must_use]
+    pub const fn new(reading: u64) -> Self {
+        Self(reading)
     }
 }
 

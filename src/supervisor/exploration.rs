@@ -136,7 +136,7 @@ enum Step {
     Reaped { explain: bool },
     ChildEnded,
     SignalGroup(Signal),
-    TerminateRest { spare_group: bool },
+    TerminateRest { group_has_term: Option<Tick> },
     KillMainChild(LastSignal),
     KillRest(LastSignal),
     ReportKilled(Signal, Since),
@@ -161,6 +161,20 @@ struct Recorder {
     steps: Vec<(Instant, Step)>,
 }
 
+/// The clock of births where so many steps were taken since an event at this time: it goes on with each, so that a reading
+/// tells which step came next.
+fn tick(at: Instant, steps: usize) -> Tick {
+    Tick::new(u64::from(at.since(START).0) * 100 + u64::try_from(steps).unwrap())
+}
+
+/// Whom a signal to the target asks, sent in this tick.
+fn asked(target: Target, sent: Tick) -> Asked {
+    match target {
+        Target::MainChild => Asked::MainChild,
+        Target::Group => Asked::Group(sent),
+    }
+}
+
 impl Recorder {
     fn record(&mut self, step: Step) {
         self.steps.push((self.now, step));
@@ -170,6 +184,9 @@ impl Recorder {
 impl Steps for Recorder {
     fn now(&mut self) -> Instant {
         self.now
+    }
+    fn tick(&mut self) -> Tick {
+        tick(self.now, self.steps.len())
     }
     fn is_own(&mut self, received: &Received) -> bool {
         received.sender.pid == OWN
@@ -215,8 +232,8 @@ impl Steps for Recorder {
     fn signal_group(&mut self, signal: Signal) {
         self.record(Step::SignalGroup(signal));
     }
-    fn terminate_rest(&mut self, spare_group: bool) {
-        self.record(Step::TerminateRest { spare_group });
+    fn terminate_rest(&mut self, group_has_term: Option<Tick>) {
+        self.record(Step::TerminateRest { group_has_term });
     }
     fn kill_main_child(&mut self, main_child: Pid, last: LastSignal) {
         assert_eq!(main_child.number(), MAIN_CHILD);
@@ -335,8 +352,9 @@ struct Facts {
     /// What the main child was sent on account of a key at the terminal, and on any other account.
     sent_for_terminal: SignalSet,
     sent: SignalSet,
-    /// Stop signals, and steps of the ladder, that the main child's group was sent.
-    group_stops: SignalSet,
+    /// When the main child's group was last sent SIGTERM, and when any stop signal or step of the ladder.
+    group_has_term: Option<Tick>,
+    group_was_asked: Option<Tick>,
     escalations: usize,
     slow_child_named: bool,
     /// When SIGKILL went out first.
@@ -357,7 +375,8 @@ impl Facts {
             last_signal: None,
             sent_for_terminal: SignalSet::EMPTY,
             sent: SignalSet::EMPTY,
-            group_stops: SignalSet::EMPTY,
+            group_has_term: None,
+            group_was_asked: None,
             escalations: 0,
             slow_child_named: false,
             killed: None,
@@ -385,7 +404,8 @@ impl Facts {
             self.has_main_child = false;
             self.ended = Some((self.now, Some(status)));
         }
-        for (at, step) in steps {
+        for (index, (at, step)) in steps.iter().enumerate() {
+            let sent = tick(*at, index);
             match *step {
                 Step::Forward(target, received) => {
                     let signal = received.signal;
@@ -397,13 +417,15 @@ impl Facts {
                     }
                     if was_held.contains(signal) || stop == Some(signal) {
                         self.stop_forwarded = self.stop_forwarded.or(Some(*at));
-                        self.ask(target.into(), signal);
+                        self.ask(asked(target, sent), signal);
                     }
                 }
                 Step::Escalate(to, signal, _) => {
                     self.escalations += 1;
-                    self.ask(to, signal);
-                    if to != Asked::Rest {
+                    if to == Asked::Rest {
+                        self.ask(to, signal);
+                    } else {
+                        self.ask(asked(case.options.target, sent), signal);
                         self.sent = self.sent.with(signal);
                     }
                 }
@@ -431,11 +453,11 @@ impl Facts {
                     let pause = if main_child { 230 } else { 100 };
                     self.kill_again_at = Some(at.after(Milliseconds(pause)));
                 }
+                Step::SignalGroup(_) => self.group_was_asked = Some(sent),
                 Step::StopItself
                 | Step::ChildStopped { .. }
                 | Step::Reaped { .. }
                 | Step::ChildEnded
-                | Step::SignalGroup(_)
                 | Step::KillMainChild(..)
                 | Step::ReportKilled(..)
                 | Step::GiveUp(_)
@@ -450,8 +472,11 @@ impl Facts {
             asked: Some(asked),
             signal,
         });
-        if asked == Asked::Group {
-            self.group_stops = self.group_stops.with(signal);
+        if let Asked::Group(sent) = asked {
+            self.group_was_asked = Some(sent);
+            if signal == Signal::TERM {
+                self.group_has_term = Some(sent);
+            }
         }
     }
 

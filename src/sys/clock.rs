@@ -7,7 +7,7 @@
 use super::Result;
 use super::call::{Sysno, register, success, syscall, to_int};
 use super::file;
-use crate::posix::time::{Instant, Milliseconds};
+use crate::posix::time::{Instant, Milliseconds, Tick};
 
 /// The kernel's `struct timespec`: two `long`s in the calls here, on every architecture. Those with 64-bit
 /// seconds for 32-bit machines need Linux 5.1, and no time here is long enough to need them.
@@ -34,6 +34,18 @@ pub fn monotonic() -> Result<Instant> {
     let (seconds, milliseconds) = clock_gettime(libc::CLOCK_MONOTONIC)?;
     let seconds = u64::from(seconds).wrapping_mul(1000);
     Ok(Instant::new(seconds.wrapping_add(milliseconds.into())))
+}
+
+/// Reads `CLOCK_BOOTTIME`: `clock_gettime(2)`.
+///
+/// # Errors
+/// None that the kernel gives; a sandbox may refuse.
+pub fn tick() -> Result<Tick> {
+    let (seconds, milliseconds) = clock_gettime(libc::CLOCK_BOOTTIME)?;
+    let hundredths = u64::from(seconds).wrapping_mul(100);
+    Ok(Tick::new(
+        hundredths.wrapping_add((milliseconds / 10).into()),
+    ))
 }
 
 /// Reads `CLOCK_REALTIME`: `clock_gettime(2)`. Returns the seconds since 1970-01-01 UTC, good until 2106,
@@ -80,6 +92,23 @@ mod tests {
         let after = clock_gettime(ClockId::CLOCK_REALTIME).unwrap();
         assert!((before.tv_sec()..=after.tv_sec()).contains(&seconds.into()));
         assert!(milliseconds < 1000);
+    }
+
+    /// A process that is born between two readings is born in one of their ticks, or between them.
+    #[test]
+    fn a_tick_is_what_births_are_counted_in() {
+        let before = tick().unwrap();
+        let mut born = std::process::Command::new("true").spawn().unwrap();
+        let after = tick().unwrap();
+        let text = std::fs::read(format!("/proc/{}/stat", born.id())).unwrap();
+        let started = crate::proc_files::ProcessStat::parse(&text)
+            .and_then(|stat| stat.started)
+            .unwrap();
+        assert!(
+            (before..=after).contains(&started),
+            "{before:?} {started:?} {after:?}"
+        );
+        let _ = born.wait().unwrap();
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::rest::Copies;
 use crate::shutdown::{enter, script, wait_for};
 use harness::{
     Init, Limit, Output, ProcStatus, Requirement, Running, call_number, emulator_lacks, is_full,
-    pidling, probe, require, require_namespaces, require_root, require_strace,
+    pidling, probe, require, require_namespaces, require_root, require_strace, until_next_tick,
 };
 use nix::sys::signal::{Signal, kill};
 use nix::sys::statvfs::{FsFlags, statvfs};
@@ -331,6 +331,7 @@ fn a_stop_signal_for_the_group_reaches_a_main_child_that_left_it_too() {
     for place in BOTH {
         let running = script(place.init().args(["-g", "-a"]), main).spawn();
         wait_for(&running, &["member ready", "main ready"]);
+        until_next_tick();
         let output = expect_stop(place, running, SOON, 4);
         for tag in ["member", "main"] {
             let line = format!("{tag} got SIGTERM\n");

@@ -3,7 +3,7 @@
 use crate::shutdown::{enter, script, wait_for};
 use harness::{
     Event, Events, Init, LIMIT, Output, ProcStatus, Running, eventually, require_namespaces,
-    require_root,
+    require_root, until_next_tick,
 };
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -311,6 +311,7 @@ fn nobody_is_cut_off_who_got_the_stop_signal_or_was_waited_for() {
     )
     .spawn();
     wait_for(&running, &["server ready", "main ready"]);
+    until_next_tick();
     running.signal(TERM);
     let output = running.wait();
     output.expect_status(143);
@@ -336,6 +337,7 @@ fn whoever_left_the_group_is_cut_off_under_g() {
         r#""$PROBE" app leaver session & "$PROBE" app member catch:TERM & exec "$PROBE" app main"#;
     let running = script(init(true).arg("-g"), main).spawn();
     wait_for(&running, &["leaver ready", "member ready", "main ready"]);
+    until_next_tick();
     running.signal(TERM);
     let output = running.wait();
     let line = only_line(&output, "cut_off", "warning");

@@ -250,10 +250,11 @@ proptest! {
         state in prop::sample::select(b"RSDZTtXxKWPI".to_vec()),
         terminal in prop_oneof![Just(0), any::<i32>()],
         threads in prop_oneof![0..3_u32, any::<u32>()],
+        started: u64,
         other: i64,
         sets in any::<[u32; 4]>(),
     ) {
-        model::check_stat(&Stat { ids, name, state, terminal, threads, other, sets });
+        model::check_stat(&Stat { ids, name, state, terminal, threads, started, other, sets });
     }
 
     #[test]

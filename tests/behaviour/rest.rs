@@ -5,7 +5,7 @@ use crate::shutdown::{Stranger, script, wait_for};
 use harness::{
     Events, Init, LIMIT, Limit, Output, ProcStatus, Requirement, Running, children_of,
     copy_program, emulator_lacks, eventually, peer, pidling, probe, require, require_namespaces,
-    require_root,
+    require_root, until_next_tick,
 };
 use nix::sys::signal::{Signal, kill};
 use nix::sys::statvfs::{FsFlags, statvfs};
@@ -149,6 +149,7 @@ fn nobody_of_the_job_gets_sigterm_twice() {
         exec "$PROBE" app main report exit:HUP:4 <&3"#;
     let mut running = script(Init::new().json().args(["-v", "-g", "-a"]), main).spawn();
     wait_for(&running, &["member ready", "daemon ready", "main ready"]);
+    until_next_tick();
     running.signal(TERM);
     wait_for(&running, &["member got SIGTERM", "main got SIGTERM"]);
     running.signal(libc::SIGHUP);

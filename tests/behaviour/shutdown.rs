@@ -7,7 +7,7 @@
 use crate::placed::Held;
 use harness::{
     Events, Init, LIMIT, Limit, Output, Running, call_number, children_of, emulator_lacks,
-    eventually, peer, pidling, probe, program, require_namespaces, require_root,
+    eventually, peer, pidling, probe, program, require_namespaces, require_root, until_next_tick,
 };
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -208,6 +208,7 @@ fn nobody_gets_sigterm_twice() {
     .spawn();
     let all = ["member ready", "leaver ready", "loner ready", "main ready"];
     wait_for(&running, &all);
+    until_next_tick();
     running.signal(TERM);
     // Two that nobody has read yet would be one.
     wait_for(&running, &["member got SIGTERM", "main got SIGTERM"]);
@@ -381,6 +382,7 @@ fn survivors_are_told_by_what_they_do_with_the_stop_signal() {
     let tags = ["ignorer", "blocker", "catcher", "stopped", "leaver"];
     let ready = tags.map(|tag| format!("{tag} ready"));
     wait_for(&running, &ready.each_ref().map(String::as_str));
+    until_next_tick();
     // It stops itself after it has said that it is ready.
     let main = running.main_child_pid();
     let is_stopped = || children_of(main).iter().any(|child| child.state == 'T');

@@ -12,7 +12,7 @@ use pidling::log::{Log, Outlet};
 use pidling::posix::errno::Errno;
 use pidling::posix::pid::Pid;
 use pidling::posix::signal::Signal;
-use pidling::posix::time::Milliseconds;
+use pidling::posix::time::{Milliseconds, Tick};
 use pidling::proc_files::{
     Hierarchy, ProcessStat, Response, control_group, group_and_ancestors, number, oom_kills,
     process_ids,
@@ -603,6 +603,8 @@ pub struct Stat {
     pub terminal: i32,
     /// How many threads it has.
     pub threads: u32,
+    /// When it was born.
+    pub started: u64,
     /// Every other field.
     pub other: i64,
     /// The sets of pending, blocked, ignored and caught signals.
@@ -617,6 +619,7 @@ pub fn check_stat(stat: &Stat) {
         state,
         terminal,
         threads,
+        started,
         other,
         sets: [pending, blocked, ignored, caught],
     } = stat;
@@ -634,6 +637,7 @@ pub fn check_stat(stat: &Stat) {
         text.extend(
             match field {
                 20 => format!(" {threads}"),
+                22 => format!(" {started}"),
                 31 => format!(" {pending}"),
                 32 => format!(" {blocked}"),
                 33 => format!(" {ignored}"),
@@ -659,6 +663,7 @@ pub fn check_stat(stat: &Stat) {
         (read.parent, read.group, read.session, read.has_terminal),
         (id(parent), id(group), id(session), *terminal != 0)
     );
+    assert_eq!(read.started, Some(Tick::new(*started)));
     assert_eq!(read.is_alive(), !b"ZXx".contains(state) || *threads > 1);
     for number in 1..=64_u8 {
         let signal = Signal::new(number).unwrap();

@@ -12,17 +12,21 @@
 //! - `stop`: stops itself with SIGSTOP once it is ready.
 //! - `report`: blocks all signals and says `TAG got SIGTERM` for each; at the end of standard input says
 //!   `TAG done` and exits with 0.
+//! - `bear:SIGNAL:TAG`: with `report`, after this signal starts `app TAG report`, in a later tick of the clock by which
+//!   `/proc/PID/stat` tells how old a process is.
 //! - `exit:SIGNAL:STATUS`: with `report`, exits with this status after this signal.
 
 use crate::{crowd, raw, say, signals};
 use anyhow::{Context, Result, bail};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::time::ClockId;
 use nix::unistd::{Gid, Pid, Uid};
 use std::ffi::{CString, OsStr, OsString};
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
+use std::process::Command;
 use std::time::Duration;
 
 /// The size of `struct signalfd_siginfo`, signalfd(2).
@@ -35,6 +39,7 @@ struct Role {
     reports: bool,
     is_leaderless: bool,
     nested: Option<i32>,
+    bear: Option<(i32, OsString)>,
     exit: Option<(i32, u8)>,
 }
 
@@ -81,7 +86,7 @@ fn live(tag: &str, received: Option<File>, role: &Role) -> Result<u8> {
         raw::kill(std::process::id().cast_signed(), libc::SIGSTOP)?;
     }
     match received {
-        Some(received) => report(tag, received, role.exit),
+        Some(received) => report(tag, received, role),
         None => loop {
             std::thread::sleep(Duration::from_secs(3600));
         },
@@ -116,6 +121,10 @@ fn carry_out(step: &[u8], role: &mut Role) -> Result<()> {
         b"nested" => role.nested = Some(signal()?),
         b"stop" => role.stops = true,
         b"report" => role.reports = true,
+        b"bear" => {
+            let (signal, tag) = text()?.split_once(':').context("app: bear:SIGNAL:TAG")?;
+            role.bear = Some((signals::parse(signal.as_ref())?, tag.into()));
+        }
         b"exit" => {
             let (signal, status) = text()?.split_once(':').context("app: exit:SIGNAL:STATUS")?;
             role.exit = Some((signals::parse(signal.as_ref())?, status.parse()?));
@@ -126,7 +135,7 @@ fn carry_out(step: &[u8], role: &mut Role) -> Result<()> {
 }
 
 /// Says which signals come, those that came before the end of standard input included.
-fn report(tag: &str, mut received: File, exit: Option<(i32, u8)>) -> Result<u8> {
+fn report(tag: &str, mut received: File, role: &Role) -> Result<u8> {
     let input = std::io::stdin();
     loop {
         let mut descriptors = [
@@ -140,7 +149,15 @@ fn report(tag: &str, mut received: File, exit: Option<(i32, u8)>) -> Result<u8> 
             received.read_exact(&mut record)?;
             let signal = i32::from_ne_bytes([record[0], record[1], record[2], record[3]]);
             say(&format!("{tag} got {}", signals::name(signal)))?;
-            if let Some((last, status)) = exit
+            if let Some((first, tag)) = &role.bear
+                && signal == *first
+            {
+                until_next_tick()?;
+                let program = std::env::current_exe()?;
+                let words = ["app".as_ref(), tag.as_os_str(), "report".as_ref()];
+                let _ = Command::new(program).args(words).spawn()?;
+            }
+            if let Some((last, status)) = role.exit
                 && signal == last
             {
                 return Ok(status);
@@ -150,4 +167,17 @@ fn report(tag: &str, mut received: File, exit: Option<(i32, u8)>) -> Result<u8> 
             return Ok(0);
         }
     }
+}
+
+/// Waits until the clock of `starttime`, `proc_pid_stat(5)`, shows another hundredth of a second.
+fn until_next_tick() -> Result<()> {
+    let tick = || {
+        let time = ClockId::CLOCK_BOOTTIME.now()?;
+        Ok::<_, nix::Error>((time.tv_sec(), time.tv_nsec() / 10_000_000))
+    };
+    let now = tick()?;
+    while tick()? == now {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    Ok(())
 }

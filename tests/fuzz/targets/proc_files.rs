@@ -25,6 +25,7 @@ fuzz_target!(|data: &[u8]| {
                 state: b'D',
                 terminal: 0,
                 threads: 1,
+                started: 8,
                 other: -1,
                 sets: [256, 1, 2, 4],
             });

@@ -142,6 +142,17 @@ pub fn eventually(limit: Duration, mut condition: impl FnMut() -> bool) -> bool 
     }
 }
 
+/// Waits until everybody who lives is older than a signal that is sent next, as the init can tell: `/proc/PID/stat` counts
+/// in hundredths of a second.
+pub fn until_next_tick() {
+    let tick = || {
+        let time = nix::time::ClockId::CLOCK_BOOTTIME.now().unwrap();
+        (time.tv_sec(), time.tv_nsec() / 10_000_000)
+    };
+    let now = tick();
+    assert!(eventually(LIMIT, || tick() != now));
+}
+
 /// PATH without the directories that whoever runs the tests may not search: their refusal would be
 /// remembered over the absence of a command.
 fn searchable_path() -> OsString {
