@@ -157,7 +157,7 @@ pub(crate) fn goals(results: &Results) -> Vec<Goal> {
         ),
         ("system calls per signal", "", 2.1, plain("calls_signal")),
         ("system calls per orphan", "", 3.1, plain("calls_orphan")),
-        ("the file", "bytes", 68_608.0, plain("file")),
+        ("the file", "bytes", 69_632.0, plain("file")),
     ]
     .map(|(title, unit, limit, value)| Goal {
         title,

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// The largest the stripped release binary for x86-64 may be, in bytes.
-const BUDGET: u64 = 68_608;
+const BUDGET: u64 = 69_632;
 
 /// What the program headers of a file say.
 struct Layout {
