@@ -399,7 +399,7 @@ impl Survivors {
                 match proc.look(pid, &mut text) {
                     Ok(Some((_, stat))) => self.note(&stat, last),
                     Ok(None) => {}
-                    Err(error) => looked = Err(error),
+                    Err(error) => looked = looked.and(Err(error)),
                 }
             }
             ControlFlow::Continue(())
