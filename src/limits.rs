@@ -19,7 +19,11 @@ pub const NAMED: usize = 4;
 
 /// How many processes PID 1 looks at before it kills or leaves them (contract 6.3, 7.4). So many are counted exactly; each
 /// look costs some 10 µs while a deadline waits.
-pub const LOOKED_AT: usize = 256;
+pub const LOOKED_AT: usize = 1024;
+
+/// How often a walk lists those who were born meanwhile (contract 6.3): often enough to catch a process that replaces itself
+/// a thousand times a second, and bounded, however many are born.
+pub const LISTED_AGAIN: u8 = 16;
 
 /// How long after the last SIGKILL it is repeated at the earliest, for whoever was born meanwhile or seen late (contract
 /// 6.3).

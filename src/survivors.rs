@@ -1,7 +1,7 @@
 //! The rest (contract 6.5): who is left beside the init and the main child. Looks at them, signals them, and keeps
 //! what the report of survivors needs.
 
-use crate::limits::{LISTED, LOOKED_AT};
+use crate::limits::{LISTED, LISTED_AGAIN, LOOKED_AT};
 use crate::log::event::Named;
 use crate::posix::errno::Errno;
 use crate::posix::pid::Pid;
@@ -283,11 +283,19 @@ impl Survivors {
                 let _ = process.signal(Signal::HUP);
             }
         });
-        // A second SIGTERM may cut short what the first one has begun. A wrapper reaches but its group here, whose members
-        // it may have seen.
-        let is_seen = self.role == Role::Wrapper && count > 0;
-        if looked.is_err() && !at_once && !is_seen {
-            sent = self.terminate_unseen();
+        // A second SIGTERM may cut short what the first one has begun: it is sent only where it reaches somebody who was not
+        // seen, or nobody was.
+        let reaches_unseen = match self.role {
+            Role::Pid1 => count == 0 || looked == Err(Errno::EPERM),
+            Role::Wrapper => count == 0 && group_has_term.is_none(),
+        };
+        if looked.is_err() && !at_once {
+            if reaches_unseen {
+                sent = self.terminate_unseen();
+            } else {
+                let _ = self.signal_unseen(Signal::CONT);
+                sent = if count > 0 { Ok(()) } else { Err(Errno::ESRCH) };
+            }
         }
         let is_counted = looked.is_ok() && !at_once;
         Terminated {
@@ -419,7 +427,8 @@ impl Survivors {
             return self.for_each_descendant(&mut |_, process, stat| visit(process, stat));
         }
         let proc = Proc::open()?;
-        let (mut family, mut looked) = Family::list(&proc)?;
+        let mut family = Family::new()?;
+        let mut looked = family.list(&proc);
         for pid in (0..family.count).map_while(|index| family.pid(index)) {
             let mut text = [0; STAT];
             match proc.look(pid, &mut text) {
@@ -434,13 +443,15 @@ impl Survivors {
     }
 
     /// Visits every living descendant, with at most two reads of each process: one for its parent, and one more of
-    /// the descendants right before the visit, so that nobody dies for bearing a reused number.
+    /// the descendants right before the visit, so that nobody dies for bearing a reused number. Of those that are born
+    /// meanwhile one read is enough.
     fn for_each_descendant(
         &mut self,
         visit: &mut dyn FnMut(&mut Self, &ProcessDirectory<'_>, &ProcessStat<'_>),
     ) -> sys::Result<()> {
         let proc = Proc::open()?;
-        let (mut family, mut looked) = Family::list(&proc)?;
+        let mut family = Family::new()?;
+        let mut looked = family.list(&proc);
         for index in 0..family.count {
             let mut text = [0; STAT];
             let Some(pid) = family.pid(index) else { break };
@@ -464,6 +475,31 @@ impl Survivors {
                 }
                 Ok(_) => {}
                 Err(error) => looked = looked.and(Err(error)),
+            }
+        }
+        // Some do not live for as long as that took. Those who were born meanwhile are visited right after they were listed,
+        // before they can replace themselves.
+        for _ in 0..LISTED_AGAIN {
+            let known = family.count;
+            looked = looked.and(family.list(&proc));
+            for index in known..family.count {
+                let mut text = [0; STAT];
+                let Some(pid) = family.pid(index) else { break };
+                match proc.look(pid, &mut text) {
+                    Ok(Some((process, stat)))
+                        if stat.parent.is_some_and(|parent| family.has(parent)) =>
+                    {
+                        family.set_member(index);
+                        if stat.is_alive() {
+                            visit(self, &process, &stat);
+                        }
+                    }
+                    Ok(_) => {}
+                    Err(error) => looked = looked.and(Err(error)),
+                }
+            }
+            if family.count == known {
+                break;
             }
         }
         // A file system may show a part only. Until the main child is reaped, it has to be among those shown.
@@ -521,29 +557,6 @@ const MEMBER: u32 = 1;
 const STRANGER: u32 = 2;
 
 impl Family {
-    /// Lists the processes that there are now, their parents not known yet. Whoever is born afterwards has its turn in the
-    /// next walk: one that went on to the newest would not end while they are forked faster than it looks at them.
-    /// Returns as well whether all are listed: EPERM where some are hidden, ENOMEM where there was no room.
-    ///
-    /// # Errors
-    /// Those of mmap(2) and of [`Proc::for_each`].
-    fn list(proc: &Proc) -> sys::Result<(Self, sys::Result<()>)> {
-        let mut family = Self::new()?;
-        let walk = proc.for_each(&mut |pid| {
-            if family.add(pid) {
-                ControlFlow::Continue(())
-            } else {
-                ControlFlow::Break(())
-            }
-        })?;
-        let is_complete = match walk {
-            Walk::Complete => Ok(()),
-            Walk::Incomplete => Err(Errno::EPERM),
-            Walk::Stopped => Err(Errno::ENOMEM),
-        };
-        Ok((family, is_complete))
-    }
-
     /// A table without a process, with as much room as there is memory for.
     ///
     /// # Errors
@@ -606,6 +619,28 @@ impl Family {
         }
     }
 
+    /// Adds the processes that there are now above the last one, their parents not known yet. Whoever is born afterwards is
+    /// not looked at before the next list: a walk that went on to the newest would not end while they are forked faster
+    /// than it looks at them.
+    ///
+    /// # Errors
+    /// EPERM where some are hidden, ENOMEM where there is no room; those of [`Proc::for_each`].
+    fn list(&mut self, proc: &Proc) -> sys::Result<()> {
+        let last = self.count.checked_sub(1).and_then(|index| self.pid(index));
+        let walk = proc.for_each(&mut |pid| {
+            if Some(pid) <= last || self.add(pid) {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
+        })?;
+        match walk {
+            Walk::Complete => Ok(()),
+            Walk::Incomplete => Err(Errno::EPERM),
+            Walk::Stopped => Err(Errno::ENOMEM),
+        }
+    }
+
     /// Marks what each process is: climbs from it to the first ancestor that is known already, and marks all on the way
     /// alike, so that nobody is passed more than twice, however deep they stand below each other.
     fn mark(&mut self, own: Pid) {
@@ -640,6 +675,15 @@ impl Family {
                 *place = mark;
                 at = parent_of(index);
             }
+        }
+    }
+
+    /// Marks the process at an index as a descendant of the init.
+    fn set_member(&mut self, index: usize) {
+        if let Some((.., marks)) = self.tables()
+            && let Some(place) = marks.get_mut(index)
+        {
+            *place = MEMBER;
         }
     }
 

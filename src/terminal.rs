@@ -452,11 +452,13 @@ fn was_continued() -> bool {
     take(Signal::CONT).is_some()
 }
 
-/// Whether a signal is pending that asks the init to end. timeout(1) sends one and then SIGCONT, which the init's own
-/// stop discards, signal(7): stopped now, it would stay so. The signal stays pending.
-fn is_to_end(own: Pid, options: &Options) -> bool {
+/// Whether a signal is pending that asks the init to end, beside the one that it has sent to itself. timeout(1) sends one
+/// and then SIGCONT, which the init's own stop discards, signal(7): stopped now, it would stay so. The signal stays
+/// pending.
+fn is_to_end(own: Pid, sent: Signal, options: &Options) -> bool {
     let asks = (1..=Signal::LAST).filter_map(Signal::new).filter(|signal| {
-        options.is_stop_signal(*signal) || matches!(*signal, Signal::HUP | Signal::QUIT)
+        let asks = options.is_stop_signal(*signal) || matches!(*signal, Signal::HUP | Signal::QUIT);
+        asks && *signal != sent
     });
     is_pending(own, asks.fold(SignalSet::EMPTY, SignalSet::with))
 }
@@ -495,7 +497,7 @@ fn stop_own_group(signal: Signal, options: &Options) -> bool {
     // the main child's group, which is another one, the caller sends a SIGCONT.
     let _ = signal::kill(Recipient::Group(group), Some(signal));
     if let Ok(own) = process::getpid()
-        && is_to_end(own, options)
+        && is_to_end(own, signal, options)
     {
         // The main child, stopped as well, acts on that signal only after a SIGCONT. The one that came with it may be
         // discarded by now: this one is forwarded in its place.

@@ -119,6 +119,25 @@ fn a_stop_signal_that_comes_while_the_init_stops_is_acted_on() {
     }
 }
 
+/// Contract 5.3: ^Z under a shell suspends also where the signal of the key is a stop signal. The one that the init has sent
+/// to its own group asks nobody to end.
+#[test]
+fn a_key_whose_signal_is_a_stop_signal_suspends_the_job() {
+    if emulator_lacks(Limit::Terminals) {
+        return;
+    }
+    for option in ["--stop-signal TSTP", "-r TSTP:TERM", "-r TSTP:INT"] {
+        let mut session = sh(&format!(
+            "set -m; \"$INIT\" {option} {APP}; echo suspended; read -r line"
+        ));
+        let (app, init) = app_and_init(&mut session);
+        session.press(SUSPEND);
+        session.expect("suspended\n");
+        session.expect_stopped(app, true);
+        session.expect_stopped(init, true);
+    }
+}
+
 /// Starts an app with a helper in its group, both without the terminal, under an init that leads the session.
 fn with_helper(options: &str) -> Session {
     let app = "\"$PROBE\" terminal & exec \"$PROBE\" terminal";
