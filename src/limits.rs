@@ -17,9 +17,13 @@ pub const LISTED: usize = 32;
 /// How many of those that are left behind one line names (contract 7.4). It has to stay short.
 pub const NAMED: usize = 4;
 
-/// How many processes PID 1 looks at before it kills or leaves them (contract 6.3, 7.4). So many are counted exactly; each
-/// look costs some 10 µs while a deadline waits.
-pub const LOOKED_AT: usize = 1024;
+/// How many processes PID 1 looks at before it kills them (contract 6.3). So many are counted exactly; each look costs some
+/// 10 µs while a deadline waits.
+pub const LOOKED_AT: u16 = 1024;
+
+/// How many processes PID 1 looks at before it leaves them (contract 7.4). Those who are somebody else's are remembered on
+/// the stack, which is the init's own memory.
+pub const LOOKED_AT_AT_END: usize = 32;
 
 /// How often a walk lists those who were born meanwhile (contract 6.3): often enough to catch a process that replaces itself
 /// a thousand times a second, and bounded, however many are born.

@@ -1,7 +1,7 @@
 //! The rest (contract 6.5): who is left beside the init and the main child. Looks at them, signals them, and keeps
 //! what the report of survivors needs.
 
-use crate::limits::{LISTED, LISTED_AGAIN, LOOKED_AT};
+use crate::limits::{LISTED, LISTED_AGAIN, LOOKED_AT, LOOKED_AT_AT_END};
 use crate::log::event::Named;
 use crate::posix::errno::Errno;
 use crate::posix::pid::Pid;
@@ -347,7 +347,7 @@ impl Survivors {
     /// They could not be looked at.
     pub fn left_behind(&self, group_was_asked: Option<Tick>) -> sys::Result<List> {
         let mut list = List::new();
-        let mut from_outside = [None; LOOKED_AT];
+        let mut from_outside = [None; LOOKED_AT_AT_END];
         let mut places = from_outside.len();
         let proc = Proc::open()?;
         let _ = proc.for_each(&mut |pid| {

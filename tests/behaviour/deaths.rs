@@ -423,7 +423,7 @@ fn many_that_are_cut_off_are_told_in_one_line() {
             let line = only_line(&output, "cut_off", "warning");
             assert_eq!(
                 (line.number("processes"), &line["at_least"]),
-                (40, &false.into())
+                (32, &true.into())
             );
         } else {
             assert_eq!(output.stderr().lines().count(), 1, "{output}");

@@ -419,7 +419,7 @@ const REPEATED: &str = "
 | REAPED_AT_END | docs/contract.md | dead already, at most # |
 | LOOKED_AT | docs/contract.md | looks at up to # others |
 | LISTED | docs/contract.md | (at most #, then a count, |
-| LOOKED_AT | docs/contract.md | looks at # processes at most |
+| LOOKED_AT_AT_END | docs/contract.md | looks at # processes at most |
 | LISTED | docs/events.md | than the # that are named |
 | LISTED | man/pidling.1 | Beyond the # that are named |
 | KILL_AGAIN | docs/contract.md | repeated every # ms |
