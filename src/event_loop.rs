@@ -236,7 +236,7 @@ impl<'a> EventLoop<'a> {
                 // No kernel gives this error. Ask again later.
                 Err(_) => {
                     clock::sleep(PAUSE_AFTER_ERROR);
-                    break;
+                    return;
                 }
             }
         }

@@ -404,10 +404,8 @@ impl Survivors {
             let mut text = [0; STAT];
             if pid != self.own && Some(pid) != self.main_child {
                 looks = looks.saturating_sub(1);
-                match proc.look(pid, &mut text) {
-                    Ok(Some((_, stat))) => self.note(&stat, last),
-                    Ok(None) => {}
-                    Err(error) => looked = looked.and(Err(error)),
+                if let Some((_, stat)) = shown(proc.look(pid, &mut text), &mut looked) {
+                    self.note(&stat, last);
                 }
             }
             ControlFlow::Continue(())
@@ -431,12 +429,11 @@ impl Survivors {
         let mut looked = family.list(&proc);
         for pid in (0..family.count).map_while(|index| family.pid(index)) {
             let mut text = [0; STAT];
-            match proc.look(pid, &mut text) {
-                Ok(Some((process, stat))) if pid != self.own && stat.is_alive() => {
-                    visit(&process, &stat);
-                }
-                Ok(_) => {}
-                Err(error) => looked = looked.and(Err(error)),
+            if let Some((process, stat)) = shown(proc.look(pid, &mut text), &mut looked)
+                && pid != self.own
+                && stat.is_alive()
+            {
+                visit(&process, &stat);
             }
         }
         looked
@@ -455,50 +452,31 @@ impl Survivors {
         for index in 0..family.count {
             let mut text = [0; STAT];
             let Some(pid) = family.pid(index) else { break };
-            match proc.look(pid, &mut text) {
-                Ok(Some((_, stat))) => family.set_parent(index, stat.parent),
-                Ok(None) => {}
-                Err(error) => looked = looked.and(Err(error)),
+            if let Some((_, stat)) = shown(proc.look(pid, &mut text), &mut looked) {
+                family.set_parent(index, stat.parent);
             }
         }
         family.mark(self.own);
-        let mut index = 0;
-        while let Some(pid) = family.next_member(&mut index) {
-            let mut text = [0; STAT];
-            match proc.look(pid, &mut text) {
-                Ok(Some((process, stat)))
-                    if pid != self.own
-                        && stat.is_alive()
-                        && stat.parent.is_some_and(|parent| family.has(parent)) =>
-                {
-                    visit(self, &process, &stat);
-                }
-                Ok(_) => {}
-                Err(error) => looked = looked.and(Err(error)),
-            }
-        }
-        // Some do not live for as long as that took. Those who were born meanwhile are visited right after they were listed,
+        // Some do not live for as long as that takes. Those who were born meanwhile are visited right after they were listed,
         // before they can replace themselves.
-        for _ in 0..LISTED_AGAIN {
-            let known = family.count;
-            looked = looked.and(family.list(&proc));
-            for index in known..family.count {
+        let mut from = 0;
+        for _ in 0..=LISTED_AGAIN {
+            for index in from..family.count {
                 let mut text = [0; STAT];
-                let Some(pid) = family.pid(index) else { break };
-                match proc.look(pid, &mut text) {
-                    Ok(Some((process, stat)))
-                        if stat.parent.is_some_and(|parent| family.has(parent)) =>
-                    {
-                        family.set_member(index);
-                        if stat.is_alive() {
-                            visit(self, &process, &stat);
-                        }
+                if (from > 0 || family.is_member(index))
+                    && let Some(pid) = family.pid(index)
+                    && let Some((process, stat)) = shown(proc.look(pid, &mut text), &mut looked)
+                    && stat.parent.is_some_and(|parent| family.has(parent))
+                {
+                    family.set_member(index);
+                    if pid != self.own && stat.is_alive() {
+                        visit(self, &process, &stat);
                     }
-                    Ok(_) => {}
-                    Err(error) => looked = looked.and(Err(error)),
                 }
             }
-            if family.count == known {
+            from = family.count;
+            looked = looked.and(family.list(&proc));
+            if family.count == from {
                 break;
             }
         }
@@ -514,6 +492,14 @@ impl Survivors {
         self.main_child
             .is_some_and(|main_child| proc.hides(main_child))
     }
+}
+
+/// What a look has shown, if anything. One that failed, at somebody who may live, makes the walk incomplete.
+fn shown<T>(look: sys::Result<Option<T>>, walk: &mut sys::Result<()>) -> Option<T> {
+    look.unwrap_or_else(|error| {
+        *walk = walk.and(Err(error));
+        None
+    })
 }
 
 /// Whether a signal to a group, if one was sent, has reached a process: a member that was born before. Without a group
@@ -696,16 +682,10 @@ impl Family {
         })
     }
 
-    /// The next member from this index on. Moves the index past it.
-    fn next_member(&mut self, index: &mut usize) -> Option<Pid> {
-        let (pids, _, marks) = self.tables()?;
-        loop {
-            let (pid, mark) = (pids.get(*index)?, marks.get(*index)?);
-            *index = index.saturating_add(1);
-            if *mark == MEMBER {
-                return Pid::new(pid.cast_signed());
-            }
-        }
+    /// Whether the process at an index is the init or a descendant of it.
+    fn is_member(&mut self, index: usize) -> bool {
+        self.tables()
+            .is_some_and(|(.., marks)| marks.get(index) == Some(&MEMBER))
     }
 }
 
@@ -721,11 +701,13 @@ mod tests {
             family.set_parent(index, Pid::new(*parent));
         }
         family.mark(Pid::new(5).unwrap());
-        let mut index = 0;
         let mut members = Vec::new();
-        while let Some(pid) = family.next_member(&mut index) {
-            assert!(family.has(pid));
-            members.push(pid.number());
+        for index in 0..family.count {
+            if family.is_member(index) {
+                let pid = family.pid(index).unwrap();
+                assert!(family.has(pid));
+                members.push(pid.number());
+            }
         }
         members
     }

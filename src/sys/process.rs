@@ -233,9 +233,12 @@ pub fn process_limit() -> Result<Option<u64>> {
 /// the hard one.
 ///
 /// # Errors
-/// ENOSYS before Linux 2.6.36; a sandbox may refuse.
+/// EMFILE where it is that already; ENOSYS before Linux 2.6.36; a sandbox may refuse.
 pub fn raise_file_limit() -> Result<()> {
     let limit = prlimit(libc::RLIMIT_NOFILE, None)?;
+    if limit.rlim_cur == limit.rlim_max {
+        return Err(Errno::EMFILE);
+    }
     let raised = libc::rlimit64 {
         rlim_cur: limit.rlim_max,
         ..limit
