@@ -3,7 +3,8 @@
 
 use crate::hostile::busybox;
 use crate::placed::{
-    BOTH, Held, Place, Tracer, events, expect_nobody_left, expect_stop, ready_pid, survivors,
+    BOTH, Held, Place, Tracer, events, expect_nobody_left, expect_stop, expect_survivors,
+    ready_pid, survivors, times,
 };
 use crate::rest::Copies;
 use crate::shutdown::{enter, script, wait_for};
@@ -70,11 +71,7 @@ fn a_process_of_the_rest_whose_first_thread_has_ended_is_asked_and_waited_for() 
         running.close_stdin();
         let output = running.wait();
         output.expect_status(4);
-        assert_eq!(
-            output.stdout().matches("rest got SIGTERM\n").count(),
-            1,
-            "{output}"
-        );
+        assert_eq!(times(&output, "rest", "SIGTERM"), 1, "{output}");
         assert!(output.stdout().contains("rest done\n"), "{output}");
         expect_nobody_left(place, &output);
     }
@@ -173,11 +170,7 @@ fn whoever_is_seen_where_others_are_hidden_gets_sigterm_once() {
         running.close_stdin();
         let output = running.wait();
         output.expect_status(4);
-        assert_eq!(
-            output.stdout().matches("member got SIGTERM\n").count(),
-            1,
-            "{output}"
-        );
+        assert_eq!(times(&output, "member", "SIGTERM"), 1, "{output}");
     }
 }
 
@@ -245,9 +238,7 @@ fn open_files_up_to_the_soft_limit_hide_nobody() {
             };
             wait_for(&running, &["daemon ready", "main ready"]);
             let output = expect_stop(place, running, SOON, 137);
-            let mut named = ["daemon", "main"].map(|tag| ready_pid(&output, tag));
-            named.sort_unstable();
-            assert_eq!(survivors(&output), named, "{output}");
+            expect_survivors(&output, &["daemon", "main"]);
             assert_eq!(events(&output, "survivors_unknown").len(), 0, "{output}");
         }
     }
@@ -297,11 +288,7 @@ fn a_group_that_had_sigterm_gets_no_second_one_from_a_blind_wrapper() {
     running.close_stdin();
     let output = running.wait();
     output.expect_status(4);
-    assert_eq!(
-        output.stdout().matches("member got SIGTERM\n").count(),
-        1,
-        "{output}"
-    );
+    assert_eq!(times(&output, "member", "SIGTERM"), 1, "{output}");
     assert_eq!(events(&output, "rest_signalled").len(), 0, "{output}");
 }
 
@@ -361,12 +348,7 @@ fn a_stop_signal_for_the_group_reaches_a_main_child_that_left_it_too() {
         until_next_tick();
         let output = expect_stop(place, running, SOON, 4);
         for tag in ["member", "main"] {
-            let line = format!("{tag} got SIGTERM\n");
-            assert_eq!(
-                output.stdout().matches(&line).count(),
-                1,
-                "{tag} of\n{output}"
-            );
+            assert_eq!(times(&output, tag, "SIGTERM"), 1, "{tag} of\n{output}");
         }
     }
 }
@@ -386,9 +368,7 @@ fn a_main_child_that_left_its_group_is_killed_with_those_that_stayed() {
             let running = script(place.init().args(options).args(JSON), main).spawn();
             wait_for(&running, &["member ready", "main ready"]);
             let output = expect_stop(place, running, SOON, 137);
-            let mut named = [ready_pid(&output, "member"), ready_pid(&output, "main")];
-            named.sort_unstable();
-            assert_eq!(survivors(&output), named, "{output}");
+            expect_survivors(&output, &["member", "main"]);
         }
     }
 }
@@ -555,9 +535,7 @@ fn the_main_child_is_killed_before_anything_else_is_done() {
                 .collect();
             assert!(files.len() <= 1, "{files:#?}");
             // It costs nobody: all are named.
-            let mut named = ["member", "daemon", "main"].map(|tag| ready_pid(&output, tag));
-            named.sort_unstable();
-            assert_eq!(survivors(&output), named, "{output}");
+            expect_survivors(&output, &["member", "daemon", "main"]);
         }
     }
 }

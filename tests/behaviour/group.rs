@@ -1,10 +1,10 @@
 //! The main child's process group and session, and who gets signals (contract 2.1, 3.2), whoever is born in the group
 //! after a signal included (contract 6.4, 6.6, 7.4).
 
-use crate::placed::{BOTH, Place, events, expect_nobody_left, ready_pid};
+use crate::placed::{BOTH, Place, events, expect_nobody_left, ready_pid, times};
 use crate::shutdown::{script, wait_for};
 use harness::{
-    Init, LIMIT, Limit, Output, Process, Running, emulator_lacks, eventually, probe, processes,
+    Init, LIMIT, Limit, Process, Running, emulator_lacks, eventually, probe, processes,
     require_namespaces, require_strace, until_next_tick,
 };
 use serde_json::json;
@@ -137,12 +137,6 @@ fn until_born(init: Init, options: &[&str]) -> Running {
     running.signal(libc::SIGTERM);
     wait_for(&running, &["member got SIGTERM", "born ready"]);
     running
-}
-
-/// How often a process got a signal.
-fn times(output: &Output, tag: &str, signal: &str) -> usize {
-    let line = format!("{tag} got {signal}");
-    output.stdout().lines().filter(|said| *said == line).count()
 }
 
 /// Contract 6.4.

@@ -1,7 +1,7 @@
 //! The log as JSON (contract 8.3): every line of every scenario is one object with a time, a level and an
 //! event of a fixed vocabulary, whose fields are those of [`FIELDS`], whatever bytes they hold.
 
-use crate::rest::Copies;
+use crate::rest::{Copies, with_root};
 use crate::shutdown::{WITHOUT_PROC, killed_from_outside, script, wait_for};
 use harness::{
     Init, LIMIT, Limit, Output, emulator_lacks, eventually, kernel_lacks, pidling, probe,
@@ -458,12 +458,8 @@ fn a_rest_beyond_reach() -> Vec<Value> {
         return Vec::new();
     }
     let copies = Copies::new("json");
-    let binary = copies.copy(&pidling(), "pidling", 0o755);
-    let root = copies.copy(probe(), "root", 0o4755);
-    let main = r#""$ROOT" app root root ignore:TERM & read line <&3; exit 3"#;
-    let init = init().as_pid_1().binary(binary);
-    let init = init.launch(["--user", "65534"]).args(["-a", "-t500ms"]);
-    let mut running = script(init, main).env("ROOT", root).directory("/").spawn();
+    let init = init().as_pid_1().args(["-a", "-t500ms"]);
+    let mut running = with_root(&copies, init, r#""$ROOT" app root root ignore:TERM & "#);
     let _ = running.wait_line("root ready");
     running.send_line("");
     let output = running.wait();

@@ -113,6 +113,20 @@ pub(crate) fn survivors(output: &Output) -> Vec<u64> {
     pids
 }
 
+/// Fails unless a JSON log names these processes as survivors, by their tags, and no others.
+#[track_caller]
+pub(crate) fn expect_survivors(output: &Output, tags: &[&str]) {
+    let mut named: Vec<u64> = tags.iter().map(|tag| ready_pid(output, tag)).collect();
+    named.sort_unstable();
+    assert_eq!(survivors(output), named, "{output}");
+}
+
+/// How often a process got a signal.
+pub(crate) fn times(output: &Output, tag: &str, signal: &str) -> usize {
+    let line = format!("{tag} got {signal}");
+    output.stdout().lines().filter(|said| *said == line).count()
+}
+
 /// Whether a tracer has seized a process, which it need not have stopped yet.
 fn is_traced(pid: i32) -> bool {
     ProcStatus::of(pid).is_some_and(|status| status.field("TracerPid") != "0")

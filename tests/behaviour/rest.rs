@@ -301,6 +301,18 @@ fn require_set_user_id() -> bool {
     require_root() && require(Requirement::Root, can, reason)
 }
 
+/// Starts an init of another user whose main child starts processes as the superuser, by the program `$ROOT`, until it gets
+/// a line.
+pub(crate) fn with_root(copies: &Copies, init: Init, processes: &str) -> Running {
+    let binary = copies.copy(&pidling(), "pidling", 0o755);
+    let root = copies.copy(probe(), "root", 0o4755);
+    let init = init.binary(binary).launch(["--user", "65534"]);
+    script(init, &format!("{processes}read line <&3; exit 3"))
+        .env("ROOT", &root)
+        .directory("/")
+        .spawn()
+}
+
 /// Contract 6.3, 6.6. Leaves a process of the superuser to an init of another user. What the init may not signal cannot
 /// hold it for ever, and nobody says that it was killed.
 fn leave_a_process_of_root(as_pid_1: bool) {
@@ -308,19 +320,13 @@ fn leave_a_process_of_root(as_pid_1: bool) {
         return;
     }
     let copies = Copies::new(if as_pid_1 { "first" } else { "wrapper" });
-    let init = copies.copy(&pidling(), "pidling", 0o755);
-    let root = copies.copy(probe(), "root", 0o4755);
-    let main = r#""$ROOT" app root root ignore:TERM & read line <&3; exit 3"#;
-    let init = Init::new().json().binary(init).launch(["--user", "65534"]);
+    let init = Init::new().json().args(["-v", "-a", "-t500ms"]);
     let (init, asked) = if as_pid_1 {
         (init.as_pid_1(), "")
     } else {
         (init, " processes=0")
     };
-    let mut running = script(init.args(["-v", "-a", "-t500ms"]), main)
-        .env("ROOT", &root)
-        .directory("/")
-        .spawn();
+    let mut running = with_root(&copies, init, r#""$ROOT" app root root ignore:TERM & "#);
     let _ = running.wait_line("root ready");
     let pids = ready_pids(&running);
     running.send_line("");
@@ -354,14 +360,9 @@ fn processes_of_another_user_are_not_counted_as_killed() {
         return;
     }
     let copies = Copies::new("count");
-    let init = copies.copy(&pidling(), "pidling", 0o755);
-    let root = copies.copy(probe(), "root", 0o4755);
-    let main = r#"for i in $(seq 34); do "$ROOT" app "root$i" root ignore:TERM & done; read line <&3; exit 3"#;
-    let init = Init::new().json().binary(init).launch(["--user", "65534"]);
-    let mut running = script(init.args(["-a", "-t500ms"]), main)
-        .env("ROOT", &root)
-        .directory("/")
-        .spawn();
+    let init = Init::new().json().args(["-a", "-t500ms"]);
+    let processes = r#"for i in $(seq 34); do "$ROOT" app "root$i" root ignore:TERM & done; "#;
+    let mut running = with_root(&copies, init, processes);
     let ready = (1..=34).map(|index| format!("root{index} ready "));
     let ready: Vec<String> = ready.collect();
     wait_for(
