@@ -200,7 +200,7 @@ fn whoever_may_not_be_looked_at_is_told() {
     }
 }
 
-/// An init whose parent has handed down ten open files, with this limit of open files; `None` where there is no busybox,
+/// An init whose parent has handed down ten open files, and with this limit of open files; `None` where there is no busybox,
 /// the one shell that needs none itself.
 fn crowded(place: Place, limit: &str, options: &[&str], main: &str) -> Option<Running> {
     let shell = busybox()?;
@@ -232,7 +232,7 @@ fn open_files_up_to_the_soft_limit_hide_nobody() {
     let main = r#"ulimit -S -n 100
         "$PROBE" app daemon session ignore:TERM & exec "$PROBE" app main ignore:TERM"#;
     for place in BOTH {
-        for limit in ["10:100", "11:100", "12:100", "13:100"] {
+        for limit in ["10:100", "11:100", "12:100"] {
             let Some(running) = crowded(place, limit, &["-t", GRACE], main) else {
                 return;
             };
@@ -256,7 +256,7 @@ fn open_files_up_to_the_hard_limit_are_told() {
     let main = r#""$PROBE" app member ignore:TERM & exec "$PROBE" app main ignore:TERM"#;
     for place in BOTH {
         // Enough are left for /proc, and not for a look at a process.
-        let Some(running) = crowded(place, "13", &["-t", GRACE], main) else {
+        let Some(running) = crowded(place, "12", &["-t", GRACE], main) else {
             return;
         };
         wait_for(&running, &["member ready", "main ready"]);
@@ -279,7 +279,7 @@ fn a_group_that_had_sigterm_gets_no_second_one_from_a_blind_wrapper() {
         return;
     }
     let main = r#""$PROBE" app member report <&3 & exec "$PROBE" app main report exit:TERM:4 <&3"#;
-    let Some(mut running) = crowded(Place::Wrapper, "13", &["-g", "-a", "-vv"], main) else {
+    let Some(mut running) = crowded(Place::Wrapper, "12", &["-g", "-a", "-vv"], main) else {
         return;
     };
     wait_for(&running, &["member ready", "main ready"]);
@@ -299,7 +299,7 @@ fn pid_1_waits_for_whom_it_cannot_look_at() {
         return;
     }
     let main = "read line <&3; exit 4";
-    let Some(mut running) = crowded(Place::First, "13", &["-a", "-t3s"], main) else {
+    let Some(mut running) = crowded(Place::First, "12", &["-a", "-t3s"], main) else {
         return;
     };
     let visitor = enter(running.init_pid(), &["ignore:TERM"]);

@@ -1,5 +1,6 @@
 //! `launch [OPTION...] -- PROGRAM [ARGUMENT...]`: sets up what a process inherits and becomes the program.
-//! Everything that is not asked for is as a fresh process has it: no signal blocked, none ignored.
+//! Everything that is not asked for is as a fresh process has it: no signal blocked, none ignored, no descriptor open but
+//! the standard streams.
 
 use crate::{raw, signals};
 use anyhow::{Context, Result, bail, ensure};
@@ -13,12 +14,16 @@ use std::process::{Command, Stdio};
 /// The highest signal number.
 const LAST: i32 = 64;
 
+/// The first descriptor behind the standard streams.
+const FIRST_INHERITED: u32 = 3;
+
 pub(crate) fn run(arguments: &[OsString]) -> Result<u8> {
     // Nobody is to take it for a probe that a test waits for.
     nix::sys::prctl::set_name(c"launch")?;
     for signal in (1..=LAST).filter(|signal| !signals::is_uncatchable(*signal)) {
         raw::set_disposition(signal, raw::Disposition::Default)?;
     }
+    raw::close_from(FIRST_INHERITED).context("launch: close_range")?;
     let mut mask = 0;
     let mut closed = Vec::new();
     let mut raised = Vec::new();

@@ -39,6 +39,14 @@ fn check(result: libc::c_long) -> io::Result<libc::c_long> {
     }
 }
 
+/// Closes all descriptors from this number on, `close_range(2)`.
+pub(crate) fn close_from(first: u32) -> io::Result<()> {
+    // SAFETY: the kernel is handed numbers. Nothing in this process owns a descriptor that it did not open itself, and
+    // the caller has opened none.
+    let result = unsafe { libc::syscall(libc::SYS_close_range, first, libc::c_uint::MAX, 0) };
+    check(result).map(drop)
+}
+
 /// Sets the signal mask: bit n - 1 stands for signal n.
 pub(crate) fn set_signal_mask(mask: u64) -> io::Result<()> {
     // SAFETY: the kernel reads eight bytes of `mask`, which lives until the call is over.
