@@ -263,7 +263,7 @@ fn a_pause_does_not_hold_the_mount_that_it_was_started_in() {
     if !can_enter() {
         return;
     }
-    let setup = "mount -t tmpfs none /mnt && cd /mnt && exec 9<. && exec \"$@\"";
+    let setup = "mount -t tmpfs none /mnt && cd /mnt && exec \"$@\"";
     let unmount = |target: i32| {
         let mut command = Command::new(program("nsenter").expect("nsenter of util-linux"));
         let output = command
@@ -279,7 +279,8 @@ fn a_pause_does_not_hold_the_mount_that_it_was_started_in() {
             .expect("nsenter can be run");
         output.status.success()
     };
-    let running = start(Init::new().through(["sh", "-c", setup, "sh"]));
+    let init = Init::new().through(["sh", "-c", setup, "sh"]);
+    let running = start(init.launch(["--descriptor", "9=."]));
     assert!(unmount(running.init_pid()));
     running.signal(TERM);
     let _ = ended(running);

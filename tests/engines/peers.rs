@@ -593,10 +593,10 @@ fn whose(id: i32, app: i32, init: i32) -> String {
 
 /// What the app inherits, and what the init keeps.
 fn inheritance(subject: &Subject) -> Seen {
-    let script = "export LISTEN_PID=$$ LISTEN_FDS=1; exec \"$@\" 7</dev/null";
     let running = subject
         .init()
-        .through(["sh", "-c", script, "sh"])
+        .launch(["--env-pid", "LISTEN_PID", "--env", "LISTEN_FDS=1"])
+        .launch(["--descriptor", "7"])
         .env("EMPTY", "")
         .directory("/etc")
         .launch(["--umask", "27"])

@@ -62,7 +62,7 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<u8> {
             }
             "--raise" => raised.push(signals::parse(next()?)?),
             "--raise-self" => raised_by_self.push(signals::parse(next()?)?),
-            "--descriptor" => duplicate_input_as(parse(next()?)?)?,
+            "--descriptor" => open_descriptor(next()?)?,
             "--umask" => {
                 let _ = umask(Mode::from_bits_truncate(parse(next()?)?));
             }
@@ -196,9 +196,18 @@ fn become_foreground_of(path: &OsStr) -> Result<()> {
     Ok(nix::unistd::dup2_stderr(&terminal)?)
 }
 
-/// Makes the descriptor, or the next free one, a copy of standard input that the program inherits.
-fn duplicate_input_as(descriptor: i32) -> Result<()> {
-    let _ = nix::fcntl::fcntl(std::io::stdin(), nix::fcntl::F_DUPFD(descriptor))?;
+/// `NUMBER[=PATH]`: makes this descriptor, or the next free one, one of the file that is opened for reading, or a copy of
+/// standard input.
+fn open_descriptor(word: &OsStr) -> Result<()> {
+    let (number, path) = match word.to_str().unwrap_or_default().split_once('=') {
+        Some((number, path)) => (OsStr::new(number), Some(path)),
+        None => (word, None),
+    };
+    let number = nix::fcntl::F_DUPFD(parse(number)?);
+    let _ = match path {
+        Some(path) => nix::fcntl::fcntl(std::fs::File::open(path)?, number)?,
+        None => nix::fcntl::fcntl(std::io::stdin(), number)?,
+    };
     Ok(())
 }
 

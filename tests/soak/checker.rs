@@ -31,7 +31,7 @@ const LONGEST_END: Duration = Duration::from_secs(8);
 /// How many signals may be under way.
 const UNDER_WAY: usize = 256;
 
-/// How much the resident memory may grow, in kB: a page.
+/// How much its own memory may grow, in kB: a page.
 const GROWTH: u64 = 4;
 
 /// What is to be done.
@@ -204,8 +204,8 @@ fn field(pid: i32, file: &str, name: &str) -> Result<u64> {
 /// What must not grow.
 #[derive(Debug)]
 struct Size {
-    /// Counted by page: `VmRSS` is an estimate on many kernels.
-    resident: u64,
+    /// What is its own alone; the pages of its file come and go as the kernel likes.
+    anonymous: u64,
     address_space: u64,
     descriptors: usize,
     threads: u64,
@@ -214,7 +214,7 @@ struct Size {
 impl Size {
     fn of(pid: i32) -> Result<Self> {
         Ok(Self {
-            resident: field(pid, "smaps_rollup", "Rss:")?,
+            anonymous: field(pid, "smaps_rollup", "Anonymous:")?,
             address_space: field(pid, "status", "VmSize:")?,
             descriptors: std::fs::read_dir(format!("/proc/{pid}/fd"))?.count(),
             threads: field(pid, "status", "Threads:")?,
@@ -500,7 +500,7 @@ impl Soak {
         let at_last = Size::of(self.init)?;
         println!("soak: after the warm-up {at_first:?}, at last {at_last:?}");
         ensure!(
-            at_last.resident <= at_first.resident + GROWTH
+            at_last.anonymous <= at_first.anonymous + GROWTH
                 && at_last.address_space == at_first.address_space
                 && at_last.descriptors == at_first.descriptors
                 && at_last.threads == 1,

@@ -89,7 +89,9 @@ impl Start {
             .arg(file.as_deref().unwrap_or(Path::new(&name)))
             .args(words)
             .env("TERM", "vt100")
-            .env("PS1", PROMPT);
+            .env("PS1", PROMPT)
+            .env_remove("COLUMNS")
+            .env_remove("LINES");
         Self {
             command,
             mark,
