@@ -72,7 +72,7 @@ impl<'a> Actions<'a> {
             role,
             main_child,
             job,
-            survivors: Survivors::new(own, role, pid),
+            survivors: Survivors::new(role, pid),
             log,
             latest: Instant::new(0),
             oom_kills_said: 0,

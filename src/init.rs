@@ -35,7 +35,7 @@ pub fn run(arguments: StringList<'_>, environment: StringList<'_>) -> u8 {
     } else {
         Role::Wrapper
     };
-    let own = own.unwrap_or(Pid::INIT);
+    let own = own.unwrap_or(Pid::NOBODY);
     let words = arguments.iter().map(ZStr::bytes);
     let variables = environment.iter().map(ZStr::bytes);
     let mut line = [0; LINE];

@@ -191,6 +191,11 @@ impl Proc {
         }
     }
 
+    /// This process, as it is known here.
+    pub const fn own(&self) -> Pid {
+        self.own
+    }
+
     /// Visits the processes by their numbers, this one and zombies among them, until a visit ends the walk.
     ///
     /// Where processes are hidden, PID 1 is missing among the numbers, or they show nobody else while kill(2) knows

@@ -137,7 +137,6 @@ pub struct Terminated {
 /// The processes beside the init.
 #[derive(Debug)]
 pub struct Survivors {
-    own: Pid,
     role: Role,
     main_child: Option<Pid>,
     /// The main child's process group, until it is seen empty, or its number with another process.
@@ -150,11 +149,10 @@ pub struct Survivors {
 }
 
 impl Survivors {
-    /// The processes beside an init with this main child.
+    /// The processes beside an init with this role and main child.
     #[must_use]
-    pub fn new(own: Pid, role: Role, main_child: Option<Pid>) -> Self {
+    pub fn new(role: Role, main_child: Option<Pid>) -> Self {
         Self {
-            own,
             role,
             main_child,
             group: main_child,
@@ -356,7 +354,7 @@ impl Survivors {
                 return ControlFlow::Break(());
             }
             let mut text = [0; STAT];
-            if pid != self.own
+            if pid != proc.own()
                 && let Ok(Some((_, stat))) = proc.look(pid, &mut text)
             {
                 places = places.saturating_sub(1);
@@ -402,7 +400,7 @@ impl Survivors {
                 return ControlFlow::Break(());
             }
             let mut text = [0; STAT];
-            if pid != self.own && Some(pid) != self.main_child {
+            if pid != proc.own() && Some(pid) != self.main_child {
                 looks = looks.saturating_sub(1);
                 if let Some((_, stat)) = shown(proc.look(pid, &mut text), &mut looked) {
                     self.note(&stat, last);
@@ -430,7 +428,7 @@ impl Survivors {
         for pid in (0..family.count).map_while(|index| family.pid(index)) {
             let mut text = [0; STAT];
             if let Some((process, stat)) = shown(proc.look(pid, &mut text), &mut looked)
-                && pid != self.own
+                && pid != proc.own()
                 && stat.is_alive()
             {
                 visit(&process, &stat);
@@ -456,7 +454,7 @@ impl Survivors {
                 family.set_parent(index, stat.parent);
             }
         }
-        family.mark(self.own);
+        family.mark(proc.own());
         // Some do not live for as long as that takes. Those who were born meanwhile are visited right after they were listed,
         // before they can replace themselves.
         let mut from = 0;
@@ -469,7 +467,7 @@ impl Survivors {
                     && stat.parent.is_some_and(|parent| family.has(parent))
                 {
                     family.set_member(index);
-                    if pid != self.own && stat.is_alive() {
+                    if pid != proc.own() && stat.is_alive() {
                         visit(self, &process, &stat);
                     }
                 }

@@ -10,6 +10,12 @@ impl Pid {
     /// The first process of a PID namespace, `pid_namespaces(7)`.
     pub const INIT: Self = Self(NonZero::<u32>::MIN);
 
+    /// A number that no process has: far above `PID_MAX_LIMIT`, `include/linux/threads.h`.
+    pub const NOBODY: Self = match Self::new(i32::MAX) {
+        Some(nobody) => nobody,
+        None => Self::INIT,
+    };
+
     /// Takes a number as the kernel gives it; `None` unless it is positive, because zero and
     /// negative numbers mean something else to kill(2) and wait4(2).
     #[must_use]

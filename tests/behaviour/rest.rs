@@ -240,6 +240,32 @@ fn processes_that_are_no_descendants_are_left_alone() {
     assert_eq!(bystander.rest(), "bystander done\n");
 }
 
+/// Contract 6.5: nor where the init has not learnt its own number, here in namespaces of its own.
+#[test]
+fn a_wrapper_that_does_not_know_its_number_kills_no_stranger() {
+    if emulator_lacks(Limit::Measures) {
+        return;
+    }
+    if !require_namespaces() || !harness::require_strace() {
+        return;
+    }
+    let inject = "--inject=getpid:error=EPERM:when=1..2";
+    let beside = r#"("$PROBE" app stranger &); exec "$@""#;
+    let mut running = Init::new()
+        .as_pid_1()
+        .through([probe().as_os_str(), "census".as_ref()])
+        .through(["sh", "-c", beside, "sh"])
+        .traced(["-o", "/dev/null", inject])
+        .args(["-a", "-t", "500ms", "--", "sh", "-c", STUBBORN_JOB])
+        .env("PROBE", probe())
+        .spawn();
+    let _ = running.wait_line("stranger ready ");
+    running.send_line("");
+    let output = running.wait();
+    output.expect_status(5);
+    assert!(output.stdout().contains("left probe S\n"), "{output}");
+}
+
 /// Contract 6.5, 6.6. In a `/proc` of another PID namespace the same numbers are other processes. The main child's group
 /// stands in, and the log says so.
 #[test]
