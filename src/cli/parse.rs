@@ -63,13 +63,6 @@ struct Given<'a> {
     value: &'a [u8],
 }
 
-/// The later one of two options that have to agree.
-#[derive(Clone, Copy, Debug)]
-enum LastTime<'a> {
-    StopDelay(Given<'a>),
-    GracePeriod(Given<'a>),
-}
-
 /// What was read so far.
 struct Parser<'a> {
     options: Options,
@@ -78,8 +71,10 @@ struct Parser<'a> {
     source: Source,
     /// What is to be printed, or the first thing that is wrong.
     decided: Option<Result<Topic, (Source, Problem<'a>)>>,
-    /// The later one of `--stop-delay` and `--grace-period`.
-    last_time: Option<LastTime<'a>>,
+    /// The grace period that counts.
+    grace_period: Option<Given<'a>>,
+    /// The delay that counts, if it came after the grace period and is not 0.
+    later_delay: Option<Given<'a>>,
     /// The steps of `--escalate` in the order of the words.
     steps: [Option<(Milliseconds, Given<'a>)>; ESCALATIONS],
     /// The signals that `-r` was given for.
@@ -93,7 +88,8 @@ impl<'a> Parser<'a> {
             pauses: false,
             source: Source::PidlingOptions,
             decided: None,
-            last_time: None,
+            grace_period: None,
+            later_delay: None,
             steps: [None; ESCALATIONS],
             rewritten: SignalSet::EMPTY,
         }
@@ -262,11 +258,12 @@ impl<'a> Parser<'a> {
             }
             Setting::GracePeriod => {
                 options.grace_period = Some(time(value)?);
-                self.last_time = Some(LastTime::GracePeriod(given));
+                self.grace_period = Some(given);
+                self.later_delay = None;
             }
             Setting::StopDelay => {
                 options.stop_delay = Some(time(value)?).filter(|delay| *delay > NO_TIME);
-                self.last_time = Some(LastTime::StopDelay(given));
+                self.later_delay = options.stop_delay.is_some().then_some(given);
             }
             Setting::StopSignal => {
                 let signal = forwardable_signal(value)?;
@@ -366,12 +363,12 @@ impl<'a> Parser<'a> {
             Err((given.source, problem))
         };
         let grace = self.options.grace_period;
-        if let (Some(grace), Some(last)) = (grace, self.last_time)
+        if let (Some(grace), Some(given)) = (grace, self.grace_period)
             && grace <= delay
         {
-            return match last {
-                LastTime::StopDelay(given) => bad(given, "--stop-delay", BEFORE_KILL),
-                LastTime::GracePeriod(given) => bad(given, "--grace-period", AFTER_DELAY),
+            return match self.later_delay {
+                Some(given) => bad(given, "--stop-delay", BEFORE_KILL),
+                None => bad(given, "--grace-period", AFTER_DELAY),
             };
         }
         for (after, given) in self.steps.iter().flatten() {

@@ -190,6 +190,34 @@ fn ctrl_c_ends_an_app_whose_input_is_redirected() {
     });
 }
 
+/// Contract 10.3: the init forwards the key to a session that the terminal knows nothing of, and stops itself. The SIGCONT
+/// of `fg` is the last word, also where the init learns of the other stop after it.
+#[test]
+fn under_the_name_of_dumb_init_one_fg_resumes_a_job() {
+    let real = program("dumb-init").map(|real| real.display().to_string());
+    let _ = require(
+        Requirement::Peers,
+        real.is_some(),
+        "dumb-init is not installed",
+    );
+    let directory = tempfile::tempdir().expect("a directory");
+    let ours = directory.path().join("dumb-init");
+    std::os::unix::fs::symlink(harness::pidling(), &ours).expect("a link");
+    for shell in shells() {
+        for init in real.iter().cloned().chain([ours.display().to_string()]) {
+            let mut session = interactive(shell);
+            let app = r#"$| = 1; $SIG{CONT} = sub { exit 7 }; print "ready\n"; sleep"#;
+            session.line(&format!("{init} perl -e '{app}'"));
+            session.expect("ready\n");
+            session.press(SUSPEND);
+            session.expect(PROMPT);
+            expect_all_stopped(&mut session, true);
+            session.line("fg");
+            expect_status(&mut session, 7);
+        }
+    }
+}
+
 /// Contract 5.3: editors stop themselves so on a key of their own.
 #[test]
 fn an_app_that_stops_itself_is_a_stopped_job() {
