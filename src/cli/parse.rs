@@ -73,7 +73,7 @@ struct Parser<'a> {
     decided: Option<Result<Topic, (Source, Problem<'a>)>>,
     /// The grace period that counts.
     grace_period: Option<Given<'a>>,
-    /// The delay that counts, if it came after the grace period and is not 0.
+    /// The delay that counts, if it came after the grace period.
     later_delay: Option<Given<'a>>,
     /// The steps of `--escalate` in the order of the words.
     steps: [Option<(Milliseconds, Given<'a>)>; ESCALATIONS],
@@ -263,7 +263,7 @@ impl<'a> Parser<'a> {
             }
             Setting::StopDelay => {
                 options.stop_delay = Some(time(value)?).filter(|delay| *delay > NO_TIME);
-                self.later_delay = options.stop_delay.is_some().then_some(given);
+                self.later_delay = Some(given);
             }
             Setting::StopSignal => {
                 let signal = forwardable_signal(value)?;
@@ -367,8 +367,9 @@ impl<'a> Parser<'a> {
             && grace <= delay
         {
             return match self.later_delay {
-                Some(given) => bad(given, "--stop-delay", BEFORE_KILL),
-                None => bad(given, "--grace-period", AFTER_DELAY),
+                Some(later) if grace > NO_TIME => bad(later, "--stop-delay", BEFORE_KILL),
+                // No delay is short enough for a grace period of 0.
+                _ => bad(given, "--grace-period", AFTER_DELAY),
             };
         }
         for (after, given) in self.steps.iter().flatten() {
@@ -895,12 +896,19 @@ mod tests {
 
     #[test]
     fn a_grace_period_is_longer_than_the_stop_delay() {
-        for (grace, delay) in [("1", "1"), ("1", "2"), ("1999ms", "2s"), ("0", "0")] {
+        for (grace, delay) in [("1", "1"), ("1", "2"), ("1999ms", "2s")] {
             let long = format!("--stop-delay={delay}");
             check_bad(&[&long, "-t", grace], "--grace-period", grace, AFTER_DELAY);
             check_bad(&["-t", grace, &long], "--stop-delay", delay, BEFORE_KILL);
         }
-        check_bad(&["-t0"], "--grace-period", "0", AFTER_DELAY);
+        for words in [
+            &["-t0"][..],
+            &["-t0", "--stop-delay=0"],
+            &["-t0", "--stop-delay=1"],
+            &["--stop-delay=0", "-t0"],
+        ] {
+            check_bad(words, "--grace-period", "0", AFTER_DELAY);
+        }
         let _ = options_of(&[], &["-t", "2001ms", "--stop-delay", "2s"]);
         let _ = options_of(&[], &["-t1", "--stop-delay=2", "-t3"]);
         let problem = Problem::BadValue {

@@ -244,12 +244,12 @@ fn a_value_for_an_option_without_one_is_named() {
     }
 }
 
-/// The later one of the two is named.
+/// The later one of the two is named, but no delay where the grace period is 0.
 #[test]
 fn a_grace_period_not_longer_than_the_stop_delay_is_refused() {
     let longer = "a time above 0 and above --stop-delay";
     let shorter = "a time shorter than --grace-period";
-    for (grace, delay) in [("1", "1"), ("1", "2"), ("1999ms", "2s"), ("0", "0")] {
+    for (grace, delay) in [("1", "1"), ("1", "2"), ("1999ms", "2s")] {
         check_error(
             &["-t", grace, "--stop-delay", delay, "true"],
             &bad(delay, "--stop-delay", shorter),
@@ -258,6 +258,12 @@ fn a_grace_period_not_longer_than_the_stop_delay_is_refused() {
             &["--stop-delay", delay, "-t", grace, "true"],
             &bad(grace, "--grace-period", longer),
         );
+    }
+    for words in [
+        ["-t0", "--stop-delay=0", "true"],
+        ["-t0", "--stop-delay=1", "true"],
+    ] {
+        check_error(&words, &bad("0", "--grace-period", longer));
     }
     Init::new()
         .args(["-t", "2001ms", "--stop-delay", "2s", "true"])

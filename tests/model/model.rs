@@ -481,8 +481,11 @@ impl Model {
         let (delay, grace) = (self.asked.stop_delay, self.asked.grace_period);
         let is_too_short = grace.is_some_and(|grace| grace <= delay);
         let is_step = |timed: &&Timed| timed.option == "escalate";
+        // No delay is short enough for a grace period of 0.
+        let is_at_fault =
+            |timed: &&Timed| !is_step(timed) && (grace != Some(0) || timed.option != "stop-delay");
         let bad = if is_too_short {
-            self.times.iter().rev().find(|timed| !is_step(timed))
+            self.times.iter().rev().find(is_at_fault)
         } else {
             self.times.iter().filter(is_step).find(|timed| {
                 timed.after <= delay || grace.is_some_and(|grace| grace <= timed.after)
