@@ -13,7 +13,7 @@ use crate::proc_reader::{self, STAT};
 use crate::spawn::{CANNOT_START, Command, NOT_FOUND, StartReport};
 use crate::standard_error::StandardError;
 use crate::supervisor::{self, Asked, Death, Ending, Interrupt, LastSignal, Role, Since, Steps};
-use crate::survivors::Survivors;
+use crate::survivors::{Blind, Survivors};
 use crate::sys::process::Waited;
 use crate::sys::signal::{Disposition, Recipient, kill};
 use crate::sys::{clock, process, signal};
@@ -104,7 +104,7 @@ impl<'a> Actions<'a> {
     }
 
     /// The main child's process, dead or alive.
-    fn child(&self) -> Option<Pid> {
+    fn main_child_pid(&self) -> Option<Pid> {
         self.main_child.as_ref().map(|main_child| main_child.pid)
     }
 
@@ -300,12 +300,12 @@ impl Steps for Actions<'_> {
     }
 
     /// What a line has raised, and the limit of processor time, which is each process's own, setrlimit(2).
-    fn is_own(&mut self, received: &Received) -> bool {
+    fn take_own(&mut self, received: &Received) -> bool {
         if received.signal == Signal::CONT {
             self.job.continued();
         }
         let is_limit = (received.signal, received.code) == (Signal::XCPU, Code::Kernel);
-        is_limit || self.log.outlet().has_raised(received, self.own.number())
+        is_limit || self.log.outlet().take_raised(received, self.own.number())
     }
 
     fn is_ignored(&mut self, signal: Signal) -> bool {
@@ -313,13 +313,13 @@ impl Steps for Actions<'_> {
     }
 
     fn child_has_foreground(&mut self) -> bool {
-        let child = self.child();
+        let child = self.main_child_pid();
         child.is_some_and(child_has_foreground)
     }
 
     fn forward(&mut self, target: Target, received: &Received) -> bool {
         let signal = received.signal;
-        let Some(child) = self.child() else {
+        let Some(child) = self.main_child_pid() else {
             return false;
         };
         // The group may be empty by now, or not exist yet.
@@ -351,14 +351,17 @@ impl Steps for Actions<'_> {
     }
 
     fn escalate(&mut self, to: Asked, signal: Signal, began: Instant) -> bool {
-        let (call, sent) = match (to, self.child()) {
+        let (call, sent) = match (to, self.main_child_pid()) {
             (Asked::Group(_), Some(child)) if self.signal_target_group(child, signal) => {
                 ("kill", Ok(()))
             }
             (Asked::MainChild | Asked::Group(_), Some(child)) => {
                 ("kill", kill(Recipient::Process(child), Some(signal)))
             }
-            (Asked::Rest, _) | (_, None) => ("read", self.survivors.signal(signal)),
+            (Asked::Rest, _) | (_, None) => {
+                let looked = self.survivors.signal(signal);
+                ("read", looked.map_err(Blind::errno))
+            }
         };
         self.log.ignored(call, sent);
         let elapsed = self.now().since(began);
@@ -368,7 +371,7 @@ impl Steps for Actions<'_> {
 
     fn name_slow_child(&mut self, last: LastSignal) {
         let mut text = [0; STAT];
-        if let Some(child) = self.child()
+        if let Some(child) = self.main_child_pid()
             && let Ok(stat) = proc_reader::stat_of_child(child, &mut text)
             && stat.is_alive()
         {
@@ -392,7 +395,7 @@ impl Steps for Actions<'_> {
     }
 
     fn child_stopped(&mut self, signal: Signal, in_shutdown: bool) {
-        let Some(child) = self.child() else {
+        let Some(child) = self.main_child_pid() else {
             return;
         };
         self.log
@@ -428,7 +431,7 @@ impl Steps for Actions<'_> {
     }
 
     fn signal_group(&mut self, signal: Signal) {
-        if let Some(child) = self.child() {
+        if let Some(child) = self.main_child_pid() {
             self.kill(Recipient::Group(child), signal);
         }
     }
@@ -441,7 +444,8 @@ impl Steps for Actions<'_> {
                 processes,
             });
         }
-        self.log.ignored("read", terminated.looked);
+        let looked = terminated.looked.map_err(Blind::errno);
+        self.log.ignored("read", looked);
         self.log.ignored("kill", terminated.sent.map(|_| ()));
     }
 
@@ -515,7 +519,7 @@ impl Steps for Actions<'_> {
             let elapsed = self.now().since(began);
             self.log.say(&Event::ShutdownTook { elapsed });
         }
-        let child = self.child();
+        let child = self.main_child_pid();
         self.job.restore(child);
         self.die_of_interrupt(ending.interrupt);
         self.log.say(&Event::Exit {

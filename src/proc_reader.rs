@@ -191,7 +191,8 @@ impl Proc {
         }
     }
 
-    /// This process, as it is known here.
+    /// The number of this process, which `/proc` has confirmed.
+    #[must_use]
     pub const fn own(&self) -> Pid {
         self.own
     }

@@ -41,8 +41,8 @@ pub struct StandardError {
 
 impl StandardError {
     /// Whether a signal is one that a line has raised (contract 3.5): SIGPIPE and SIGXFSZ come in the init's own name,
-    /// SIGIO in the kernel's, and only of a file with `O_ASYNC`. Each is expected once.
-    pub fn has_raised(&mut self, received: &Received, own_pid: i32) -> bool {
+    /// SIGIO in the kernel's, and only of a file with `O_ASYNC`. Each is expected once, and taken.
+    pub fn take_raised(&mut self, received: &Received, own_pid: i32) -> bool {
         let signal = received.signal;
         let is_ours = match received.code {
             Code::User => received.sender.pid == own_pid && signal != Signal::IO,

@@ -120,8 +120,9 @@ pub trait Steps {
     fn now(&mut self) -> Instant;
     /// Reads the clock by which births are counted.
     fn tick(&mut self) -> Tick;
-    /// Whether the init's own acts raised the signal (contract 3.5).
-    fn is_own(&mut self, received: &Received) -> bool;
+    /// Whether the init's own acts raised the signal (contract 3.5). Called once for each that was received: what was
+    /// expected has come then.
+    fn take_own(&mut self, received: &Received) -> bool;
     /// Whether the init has inherited this signal as ignored (contract 6.1).
     fn is_ignored(&mut self, signal: Signal) -> bool;
     /// Whether the main child's process group is the terminal's foreground (contract 5.5).
@@ -215,8 +216,7 @@ impl Held {
     /// All that is held, the first stop signal first. Of each other one only its number was kept, and whether the
     /// terminal sent it.
     fn all(self) -> impl Iterator<Item = Received> {
-        let others = (1..=Signal::LAST).filter_map(Signal::new);
-        let others = others.filter(move |signal| self.others.contains(*signal));
+        let others = Signal::all().filter(move |signal| self.others.contains(*signal));
         let others = others.map(move |signal| Received {
             code: if self.from_terminal.contains(signal) {
                 Code::Terminal
@@ -340,7 +340,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
     /// (contract 6.1).
     pub fn received(&mut self, received: &Received) {
         let signal = received.signal;
-        if self.steps.is_own(received) {
+        if self.steps.take_own(received) {
             return self.steps.drop_signal(signal, DropReason::CausedByPidling);
         }
         let Some(forwarded) = self.options.rewrites.apply(signal) else {
@@ -373,7 +373,7 @@ impl<'a, S: Steps> Supervisor<'a, S> {
     }
 
     /// A stop signal came, and is to be forwarded as `received` now says (contract 6.1, 6.2): the first begins the
-    /// shutdown, and may be held back.
+    /// shutdown, and may be held back; a later one ends the delay.
     fn stop_signal(&mut self, signal: Signal, received: &Received) {
         let now = self.steps.now();
         let Some(shutdown) = &mut self.shutdown else {
@@ -464,23 +464,26 @@ impl<'a, S: Steps> Supervisor<'a, S> {
             self.sent_for_others = self.sent_for_others.with(signal);
             self.options.target
         };
-        let asked = self.ask(target, signal);
+        let asked = self.asked_by_next(target);
         let was_sent = self.steps.forward(target, received);
-        was_sent.then_some(asked)
+        let asked = was_sent.then_some(asked);
+        self.note_term(asked, signal);
+        asked
     }
 
     /// Who gets a signal that is sent to the target next. The clock is read before it is sent, so that whoever is born
     /// after it never counts as older.
-    fn ask(&mut self, target: Target, signal: Signal) -> Asked {
+    fn asked_by_next(&mut self, target: Target) -> Asked {
         match target {
             Target::MainChild => Asked::MainChild,
-            Target::Group => {
-                let now = self.steps.tick();
-                if signal == Signal::TERM {
-                    self.group_has_term = Some(now);
-                }
-                Asked::Group(now)
-            }
+            Target::Group => Asked::Group(self.steps.tick()),
+        }
+    }
+
+    /// Notes that the main child's whole group has had a SIGTERM, if it has.
+    fn note_term(&mut self, asked: Option<Asked>, signal: Signal) {
+        if let (Some(Asked::Group(at)), Signal::TERM) = (asked, signal) {
+            self.group_has_term = Some(at);
         }
     }
 
@@ -690,14 +693,16 @@ impl<'a, S: Steps> Supervisor<'a, S> {
             shutdown.escalations = shutdown.escalations.saturating_add(1);
         }
         let to = match self.phase {
-            Phase::Running { .. } | Phase::Paused => self.ask(self.options.target, signal),
+            Phase::Running { .. } | Phase::Paused => self.asked_by_next(self.options.target),
             Phase::WaitingForRest(_) => Asked::Rest,
         };
         if to != Asked::Rest {
             self.sent_for_others = self.sent_for_others.with(signal);
         }
         let was_sent = self.steps.escalate(to, signal, began);
-        self.note_asked(was_sent.then_some(to), signal);
+        let asked = was_sent.then_some(to);
+        self.note_term(asked, signal);
+        self.note_asked(asked, signal);
     }
 
     /// The deadline has passed (contract 6.3): the main child first, then the rest, then words.

@@ -12,6 +12,7 @@ use crate::proc_reader::{self, Proc, ProcessDirectory, STAT, Walk};
 use crate::supervisor::{Asked, LastSignal, Role};
 use crate::sys;
 use crate::sys::memory::Scratch;
+use crate::sys::process;
 use crate::sys::signal::{Recipient, kill};
 use core::ops::ControlFlow;
 
@@ -125,13 +126,48 @@ pub struct Unseen {
     pub killed_group: Option<Pid>,
 }
 
+/// Why a walk has not seen all of the rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blind {
+    /// There may be some that were not listed; EPERM where `/proc` hides them.
+    Unlisted(Errno),
+    /// Some were listed, and could not be looked at.
+    Unread(Errno),
+}
+
+impl Blind {
+    /// The error, as a log line has it.
+    #[must_use]
+    pub const fn errno(self) -> Errno {
+        match self {
+            Self::Unlisted(error) | Self::Unread(error) => error,
+        }
+    }
+}
+
+impl From<Errno> for Blind {
+    /// No walk without `/proc` and memory.
+    fn from(error: Errno) -> Self {
+        Self::Unlisted(error)
+    }
+}
+
+/// Somebody that a walk has come to.
+#[derive(Clone, Copy)]
+enum Found<'a> {
+    /// One of the rest, who lives.
+    Living(&'a ProcessDirectory<'a>, &'a ProcessStat<'a>),
+    /// Somebody who could not be looked at, of the rest or not.
+    Unread(Pid),
+}
+
 /// What became of the request to end.
 #[derive(Clone, Copy, Debug)]
 pub struct Terminated {
     /// How many processes got it, where they were counted; ESRCH where there is nobody.
     pub sent: sys::Result<Option<u32>>,
-    /// Why they could not be looked at, if so.
-    pub looked: sys::Result<()>,
+    /// Why not all could be looked at, if so.
+    pub looked: Result<(), Blind>,
 }
 
 /// The processes beside the init.
@@ -142,7 +178,7 @@ pub struct Survivors {
     /// The main child's process group, until it is seen empty, or its number with another process.
     group: Option<Pid>,
     /// Whether the main child was reaped. Until then the number is its own, even where it has left the group.
-    is_reaped: bool,
+    main_child_is_reaped: bool,
     /// Who had to be killed.
     killed: List,
     unseen: Option<Unseen>,
@@ -156,7 +192,7 @@ impl Survivors {
             role,
             main_child,
             group: main_child,
-            is_reaped: false,
+            main_child_is_reaped: false,
             killed: List::new(),
             unseen: None,
         }
@@ -170,7 +206,7 @@ impl Survivors {
 
     /// The main child was reaped.
     pub fn main_child_reaped(&mut self) {
-        self.is_reaped = true;
+        self.main_child_is_reaped = true;
         self.all_reaped();
     }
 
@@ -178,7 +214,7 @@ impl Survivors {
     /// the kernel goes along all members, zombies among them, so there is none before the dead are reaped.
     pub fn all_reaped(&mut self) {
         // PID 1 signals everyone, and no group.
-        if self.is_reaped && self.role == Role::Wrapper {
+        if self.main_child_is_reaped && self.role == Role::Wrapper {
             let _ = self.signal_group(None);
         }
     }
@@ -190,13 +226,14 @@ impl Survivors {
     fn signal_group(&mut self, signal: Option<Signal>) -> sys::Result<()> {
         let group = self.group.ok_or(Errno::ESRCH)?;
         // The kernel gives its number to a process, after the main child, only once the group was empty.
-        let is_lost = self.is_reaped && kill(Recipient::Process(group), None) != Err(Errno::ESRCH);
+        let is_lost =
+            self.main_child_is_reaped && kill(Recipient::Process(group), None) != Err(Errno::ESRCH);
         let result = if is_lost {
             Err(Errno::ESRCH)
         } else {
             kill(Recipient::Group(group), signal)
         };
-        if result == Err(Errno::ESRCH) && self.is_reaped {
+        if result == Err(Errno::ESRCH) && self.main_child_is_reaped {
             self.group = None;
         }
         result
@@ -215,19 +252,21 @@ impl Survivors {
     pub fn kill(&mut self, last: LastSignal) {
         let looked = match self.role {
             Role::Pid1 => self.look_at_everyone(last),
-            Role::Wrapper => self.for_each_descendant(&mut |this, process, stat| {
+            Role::Wrapper => self.for_each_of_rest(&mut |this, found| {
                 // Should it fail, the next round comes soon.
-                let sent = process.signal(Signal::KILL);
+                let sent = this.send(found, Signal::KILL);
                 // One that may not be signalled can be named as such, but does not count among the others.
-                if sent.is_ok() || (sent == Err(Errno::EPERM) && this.killed.has_room()) {
+                if let Found::Living(_, stat) = found
+                    && (sent.is_ok() || (sent == Err(Errno::EPERM) && this.killed.has_room()))
+                {
                     this.note(stat, last);
                 }
             }),
         };
         let sent = self.signal_unseen(Signal::KILL);
         let has_group = self.role == Role::Wrapper && sent.is_ok();
-        self.unseen = looked.err().map(|error| Unseen {
-            error,
+        self.unseen = looked.err().map(|blind| Unseen {
+            error: blind.errno(),
             killed_group: self.group.filter(|_| has_group),
         });
     }
@@ -238,8 +277,8 @@ impl Survivors {
             let _ = kill(Recipient::Process(main_child), Some(Signal::KILL));
         }
         if self.role == Role::Wrapper {
-            let _ = self.for_each_descendant(&mut |_, process, _| {
-                let _ = process.signal(Signal::KILL);
+            let _ = self.for_each_of_rest(&mut |this, found| {
+                let _ = this.send(found, Signal::KILL);
             });
         }
         let _ = self.signal_unseen(Signal::KILL);
@@ -257,45 +296,73 @@ impl Survivors {
         }
     }
 
+    /// Sends a signal to somebody of the rest. Who could not be looked at belongs to it as one of the main child's group, or
+    /// to PID 1 as everybody does.
+    ///
+    /// # Errors
+    /// Those of kill(2); ESRCH where it does not belong to the rest.
+    fn send(&self, found: Found<'_>, signal: Signal) -> sys::Result<()> {
+        match found {
+            Found::Living(process, _) => process.signal(signal),
+            Found::Unread(pid) if self.role == Role::Pid1 || self.is_member(pid) => {
+                kill(Recipient::Process(pid), Some(signal))
+            }
+            Found::Unread(_) => Err(Errno::ESRCH),
+        }
+    }
+
+    /// Whether a process that could not be looked at is in the main child's group.
+    fn is_member(&self, pid: Pid) -> bool {
+        self.group.is_some() && process::getpgid(pid) == Ok(self.group)
+    }
+
     /// Asks the rest to end (contract 6.4): SIGTERM, but to nobody whom one to the main child's group has reached; then
-    /// SIGCONT, and SIGHUP to those who lead a session with a terminal. Where not all can be looked at, everybody whom one
-    /// call reaches gets the first two.
+    /// SIGCONT, and SIGHUP to those who lead a session with a terminal. As PID 1 with one call where nobody has had a
+    /// SIGTERM, else one by one. Who may not have been listed gets the first two with one call.
     pub fn terminate(&mut self, group_has_term: Option<Tick>) -> Terminated {
         let at_once = self.role == Role::Pid1 && group_has_term.is_none();
         let mut sent = if at_once {
             self.terminate_unseen()
         } else {
-            Ok(())
+            Err(Errno::ESRCH)
         };
-        let group = self.group;
         let mut count = 0_u32;
-        let looked = self.for_each_of_rest(&mut |process, stat| {
+        let looked = self.for_each_of_rest(&mut |this, found| {
             if !at_once {
-                let has_term = got_with_group(stat, group, group_has_term);
-                if !has_term && process.signal(Signal::TERM).is_ok() {
+                let has_term = match found {
+                    Found::Living(_, stat) => got_with_group(stat, this.group, group_has_term),
+                    // It may be younger; a second SIGTERM would be worse than none.
+                    Found::Unread(pid) => group_has_term.is_some() && this.is_member(pid),
+                };
+                if !has_term && this.send(found, Signal::TERM).is_ok() {
                     count = count.saturating_add(1);
                 }
-                let _ = process.signal(Signal::CONT);
+                let _ = this.send(found, Signal::CONT);
             }
-            if stat.leads_session() && stat.has_terminal {
+            if let Found::Living(process, stat) = found
+                && stat.leads_session()
+                && stat.has_terminal
+            {
                 let _ = process.signal(Signal::HUP);
             }
         });
-        // A second SIGTERM may cut short what the first one has begun: it is sent only where it reaches somebody who was not
-        // seen, or nobody was.
-        let reaches_unseen = match self.role {
-            Role::Pid1 => count == 0 || looked == Err(Errno::EPERM),
-            Role::Wrapper => count == 0 && group_has_term.is_none(),
-        };
-        if looked.is_err() && !at_once {
+        if matches!(looked, Err(Blind::Unlisted(_))) && !at_once {
+            // A second SIGTERM may cut short what the first one has begun: a wrapper's group gets none where any member may
+            // have had one.
+            let reaches_unseen = match self.role {
+                Role::Pid1 => true,
+                Role::Wrapper => count == 0 && group_has_term.is_none(),
+            };
             if reaches_unseen {
                 sent = self.terminate_unseen();
             } else {
                 let _ = self.signal_unseen(Signal::CONT);
-                sent = if count > 0 { Ok(()) } else { Err(Errno::ESRCH) };
             }
         }
         let is_counted = looked.is_ok() && !at_once;
+        if is_counted || count > 0 {
+            sent = Ok(());
+        }
         Terminated {
             sent: sent.map(|()| is_counted.then_some(count)),
             looked,
@@ -315,26 +382,28 @@ impl Survivors {
     /// Sends a signal of the ladder to the rest (contract 6.8).
     ///
     /// # Errors
-    /// They could not be looked at. Then the main child's group got it.
-    pub fn signal(&mut self, signal: Signal) -> sys::Result<()> {
+    /// Nobody could be reached one by one. Then the main child's group got it.
+    pub fn signal(&mut self, signal: Signal) -> Result<(), Blind> {
         if self.role == Role::Pid1 {
-            return self.signal_unseen(signal);
+            return Ok(self.signal_unseen(signal)?);
         }
-        let walked = self.for_each_of_rest(&mut |process, _| {
-            let _ = process.signal(signal);
+        let mut was_sent = false;
+        let looked = self.for_each_of_rest(&mut |this, found| {
+            was_sent |= this.send(found, signal).is_ok();
         });
-        if walked.is_err() {
-            let _ = self.signal_unseen(signal);
+        if was_sent || looked.is_ok() {
+            return Ok(());
         }
-        walked
+        let _ = self.signal_unseen(signal);
+        looked
     }
 
     /// Whether all processes of the rest that can be seen are dead. Those who entered a namespace from outside may be
     /// zombies that only their parents can reap.
     pub fn are_dead(&mut self) -> bool {
         let mut lives = false;
-        let walked = self.for_each_of_rest(&mut |_, _| lives = true);
-        walked.is_ok() && !lives
+        let looked = self.for_each_of_rest(&mut |_, _| lives = true);
+        looked.is_ok() && !lives
     }
 
     /// As PID 1: who is left that never got the stop signal (contract 7.4). Those who entered the namespace from
@@ -390,7 +459,7 @@ impl Survivors {
     }
 
     /// As PID 1: looks at so many that the SIGKILL which waits for it is not late.
-    fn look_at_everyone(&mut self, last: LastSignal) -> sys::Result<()> {
+    fn look_at_everyone(&mut self, last: LastSignal) -> Result<(), Blind> {
         let proc = Proc::open()?;
         let mut looks = LOOKED_AT;
         let mut looked = Ok(());
@@ -402,85 +471,86 @@ impl Survivors {
             let mut text = [0; STAT];
             if pid != proc.own() && Some(pid) != self.main_child {
                 looks = looks.saturating_sub(1);
-                if let Some((_, stat)) = shown(proc.look(pid, &mut text), &mut looked) {
-                    self.note(&stat, last);
+                match proc.look(pid, &mut text) {
+                    Ok(Some((_, stat))) => self.note(&stat, last),
+                    Ok(None) => {}
+                    Err(error) => looked = Err(Blind::Unread(error)),
                 }
             }
             ControlFlow::Continue(())
         })?;
         match walk {
             Walk::Complete | Walk::Stopped => looked,
-            Walk::Incomplete => Err(Errno::EPERM),
+            Walk::Incomplete => Err(Blind::Unlisted(Errno::EPERM)),
         }
     }
 
-    /// Visits every living process of the rest.
+    /// Visits every living process of the rest: as PID 1 everybody, as a wrapper every descendant, with at most two reads of
+    /// each process: one for its parent, and one more of the descendants right before the visit, so that nobody dies for
+    /// bearing a reused number. Of those that are born meanwhile, and as PID 1, one read is enough.
+    ///
+    /// # Errors
+    /// Why not all were visited.
     fn for_each_of_rest(
         &mut self,
-        visit: &mut dyn FnMut(&ProcessDirectory<'_>, &ProcessStat<'_>),
-    ) -> sys::Result<()> {
-        if self.role == Role::Wrapper {
-            return self.for_each_descendant(&mut |_, process, stat| visit(process, stat));
-        }
+        visit: &mut dyn FnMut(&mut Self, Found<'_>),
+    ) -> Result<(), Blind> {
         let proc = Proc::open()?;
         let mut family = Family::new()?;
-        let mut looked = family.list(&proc);
-        for pid in (0..family.count).map_while(|index| family.pid(index)) {
-            let mut text = [0; STAT];
-            if let Some((process, stat)) = shown(proc.look(pid, &mut text), &mut looked)
-                && pid != proc.own()
-                && stat.is_alive()
-            {
-                visit(&process, &stat);
+        let mut listed = family.list(&proc);
+        let mut looked = Ok(());
+        let is_everybody = self.role == Role::Pid1;
+        if !is_everybody {
+            for index in 0..family.count {
+                let mut text = [0; STAT];
+                let Some(pid) = family.pid(index) else { break };
+                match proc.look(pid, &mut text) {
+                    Ok(Some((_, stat))) => family.set_parent(index, stat.parent),
+                    Ok(None) => {}
+                    Err(error) => {
+                        looked = Err(Blind::Unread(error));
+                        visit(self, Found::Unread(pid));
+                    }
+                }
             }
+            family.mark(proc.own());
         }
-        looked
-    }
-
-    /// Visits every living descendant, with at most two reads of each process: one for its parent, and one more of
-    /// the descendants right before the visit, so that nobody dies for bearing a reused number. Of those that are born
-    /// meanwhile one read is enough.
-    fn for_each_descendant(
-        &mut self,
-        visit: &mut dyn FnMut(&mut Self, &ProcessDirectory<'_>, &ProcessStat<'_>),
-    ) -> sys::Result<()> {
-        let proc = Proc::open()?;
-        let mut family = Family::new()?;
-        let mut looked = family.list(&proc);
-        for index in 0..family.count {
-            let mut text = [0; STAT];
-            let Some(pid) = family.pid(index) else { break };
-            if let Some((_, stat)) = shown(proc.look(pid, &mut text), &mut looked) {
-                family.set_parent(index, stat.parent);
-            }
-        }
-        family.mark(proc.own());
         // Some do not live for as long as that takes. Those who were born meanwhile are visited right after they were listed,
         // before they can replace themselves.
         let mut from = 0;
         for _ in 0..=LISTED_AGAIN {
             for index in from..family.count {
                 let mut text = [0; STAT];
-                if (from > 0 || family.is_member(index))
-                    && let Some(pid) = family.pid(index)
-                    && let Some((process, stat)) = shown(proc.look(pid, &mut text), &mut looked)
-                    && stat.parent.is_some_and(|parent| family.has(parent))
-                {
-                    family.set_member(index);
-                    if pid != proc.own() && stat.is_alive() {
-                        visit(self, &process, &stat);
+                let Some(pid) = family.pid(index) else { break };
+                if from == 0 && !is_everybody && !family.is_member(index) {
+                    continue;
+                }
+                match proc.look(pid, &mut text) {
+                    Ok(Some((process, stat)))
+                        if is_everybody || stat.parent.is_some_and(|parent| family.has(parent)) =>
+                    {
+                        family.set_member(index);
+                        if pid != proc.own() && stat.is_alive() {
+                            visit(self, Found::Living(&process, &stat));
+                        }
+                    }
+                    Ok(_) => {}
+                    Err(error) => {
+                        looked = Err(Blind::Unread(error));
+                        visit(self, Found::Unread(pid));
                     }
                 }
             }
             from = family.count;
-            looked = looked.and(family.list(&proc));
+            listed = listed.and(family.list(&proc));
             if family.count == from {
                 break;
             }
         }
+        listed?;
         // A file system may show a part only. Until the main child is reaped, it has to be among those shown.
         if self.hides_main_child(&proc) {
-            return Err(Errno::EPERM);
+            return Err(Blind::Unlisted(Errno::EPERM));
         }
         looked
     }
@@ -490,14 +560,6 @@ impl Survivors {
         self.main_child
             .is_some_and(|main_child| proc.hides(main_child))
     }
-}
-
-/// What a look has shown, if anything. One that failed, at somebody who may live, makes the walk incomplete.
-fn shown<T>(look: sys::Result<Option<T>>, walk: &mut sys::Result<()>) -> Option<T> {
-    look.unwrap_or_else(|error| {
-        *walk = walk.and(Err(error));
-        None
-    })
 }
 
 /// Whether a signal to a group, if one was sent, has reached a process: a member that was born before. Without a group
@@ -520,11 +582,13 @@ fn seen(stat: &ProcessStat<'_>, response: Response) -> Seen {
 
 /// All processes with their parents, in memory that is mapped for the occasion.
 struct Family {
-    /// Three tables of the same length: process ids in ascending order, as `/proc` lists them; their parents; and
-    /// what they are to the family.
+    /// Three tables of the same length: process ids, in ascending order as `/proc` lists them; their parents; and what they
+    /// are to the family.
     memory: Scratch,
     capacity: usize,
     count: usize,
+    /// How many of them the first list has, which are in order; behind them stand those who were born later.
+    first: usize,
 }
 
 /// As many processes as there can be: `PID_MAX_LIMIT`, `include/linux/threads.h`. Only what is used takes memory.
@@ -554,6 +618,7 @@ impl Family {
                         memory,
                         capacity,
                         count: 0,
+                        first: 0,
                     });
                 }
                 Err(_) if capacity > FEWEST_PROCESSES => capacity /= 4,
@@ -603,29 +668,45 @@ impl Family {
         }
     }
 
-    /// Adds the processes that there are now above the last one, their parents not known yet. Whoever is born afterwards is
-    /// not looked at before the next list: a walk that went on to the newest would not end while they are forked faster
-    /// than it looks at them.
+    /// Adds the processes that there are now and were not before, their parents not known yet. A number need not be higher
+    /// for being younger: they begin again at `pid_max`, proc(5). Whoever is born afterwards is not looked at before the
+    /// next list: a walk that went on to the newest would not end while they are forked faster than it looks at them.
     ///
     /// # Errors
     /// EPERM where some are hidden, ENOMEM where there is no room; those of [`Proc::for_each`].
     fn list(&mut self, proc: &Proc) -> sys::Result<()> {
-        let last = self.count.checked_sub(1).and_then(|index| self.pid(index));
+        let is_first = self.count == 0;
         let walk = proc.for_each(&mut |pid| {
-            if Some(pid) <= last || self.add(pid) {
+            if (!is_first && self.index_of(pid).is_some()) || self.add(pid) {
                 ControlFlow::Continue(())
             } else {
                 ControlFlow::Break(())
             }
-        })?;
-        match walk {
+        });
+        if is_first {
+            self.first = self.count;
+        }
+        match walk? {
             Walk::Complete => Ok(()),
             Walk::Incomplete => Err(Errno::EPERM),
             Walk::Stopped => Err(Errno::ENOMEM),
         }
     }
 
-    /// Marks what each process is: climbs from it to the first ancestor that is known already, and marks all on the way
+    /// Where a process stands, if it was listed.
+    fn index_of(&mut self, pid: Pid) -> Option<usize> {
+        let first = self.first;
+        let (pids, ..) = self.tables()?;
+        let (listed, born) = pids.split_at_checked(first)?;
+        let number = pid.number().unsigned_abs();
+        if let Ok(index) = listed.binary_search(&number) {
+            return Some(index);
+        }
+        let index = born.iter().position(|one| *one == number)?;
+        first.checked_add(index)
+    }
+
+    /// Marks what each process of the first list is: climbs from it to the first ancestor that is known already, and marks all on the way
     /// alike, so that nobody is passed more than twice, however deep they stand below each other.
     fn mark(&mut self, own: Pid) {
         let own = own.number().unsigned_abs();
@@ -673,11 +754,8 @@ impl Family {
 
     /// Whether a process is the init or a descendant of it.
     fn has(&mut self, pid: Pid) -> bool {
-        let number = pid.number().unsigned_abs();
-        self.tables().is_some_and(|(pids, _, marks)| {
-            let index = pids.binary_search(&number);
-            index.is_ok_and(|index| marks.get(index) == Some(&MEMBER))
-        })
+        let index = self.index_of(pid);
+        index.is_some_and(|index| self.is_member(index))
     }
 
     /// Whether the process at an index is the init or a descendant of it.
@@ -698,6 +776,7 @@ mod tests {
             assert!(family.add(Pid::new(*pid).unwrap()));
             family.set_parent(index, Pid::new(*parent));
         }
+        family.first = family.count;
         family.mark(Pid::new(5).unwrap());
         let mut members = Vec::new();
         for index in 0..family.count {

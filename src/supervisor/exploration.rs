@@ -188,7 +188,7 @@ impl Steps for Recorder {
     fn tick(&mut self) -> Tick {
         tick(self.now, self.steps.len())
     }
-    fn is_own(&mut self, received: &Received) -> bool {
+    fn take_own(&mut self, received: &Received) -> bool {
         received.sender.pid == OWN
     }
     fn is_ignored(&mut self, signal: Signal) -> bool {

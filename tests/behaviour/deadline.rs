@@ -174,6 +174,39 @@ fn whoever_is_seen_where_others_are_hidden_gets_sigterm_once() {
     }
 }
 
+/// Contract 6.4, 6.5: who is listed and cannot be looked at is known by its group, and to PID 1 as one of all, beside others
+/// that can be looked at.
+#[test]
+fn whoever_cannot_be_looked_at_gets_sigterm_once() {
+    if emulator_lacks(Limit::ChildSubreaper) {
+        return;
+    }
+    if !require_namespaces() || !require_root() {
+        return;
+    }
+    for (place, kind, options) in [
+        (Place::Wrapper, "", &["-a", "-vv"][..]),
+        (Place::First, "session", &["-g", "-a", "-vv"]),
+    ] {
+        let main = format!(
+            r#""$HIDDEN" app unread {kind} report <&3 & "$SEEN" app seen {kind} report <&3 &
+            exec "$SEEN" app main report exit:TERM:4 <&3"#
+        );
+        let copies = Copies::new(&format!("unread-{place:?}"));
+        let mut running = hidden(place, 1, &copies, options, &main);
+        wait_for(&running, &["unread ready", "seen ready", "main ready"]);
+        running.signal(TERM);
+        wait_for(&running, &["unread got SIGCONT", "seen got SIGCONT"]);
+        let _ = running.wait_stderr_line("pidling: read failed harmlessly");
+        running.close_stdin();
+        let output = running.wait();
+        output.expect_status(4);
+        for tag in ["unread", "seen"] {
+            assert_eq!(times(&output, tag, "SIGTERM"), 1, "{output}");
+        }
+    }
+}
+
 /// Contract 6.6: a daemon whom /proc does not let the init look at is not taken for dead.
 #[test]
 fn whoever_may_not_be_looked_at_is_told() {
@@ -719,6 +752,38 @@ fn whoever_is_born_in_a_long_first_walk_is_killed() {
     let output = running.wait();
     output.expect_status(137);
     expect_nobody_left(Place::Wrapper, &output);
+}
+
+/// Contract 6.3, 6.4: whoever is born while the rest is asked to end is asked as well, with a number that is not the highest,
+/// because they have begun again at `pid_max`.
+#[test]
+fn whoever_is_born_in_a_walk_gets_sigterm_whatever_its_number() {
+    if emulator_lacks(Limit::Measures) {
+        return;
+    }
+    if !require_namespaces() || !require_root() {
+        return;
+    }
+    let numbers = r#"echo 30000 >/proc/sys/kernel/ns_last_pid; "$PROBE" app highest &
+        echo 1000 >/proc/sys/kernel/ns_last_pid; exec "$@""#;
+    let mother = r#"echo "mother ready"; read line <&3; "$PROBE" app late report <&3 & wait"#;
+    let main = format!("setsid sh -c '{mother}' & exec sleep 1000");
+    for place in BOTH {
+        let init = place.init().through(["sh", "-c", numbers, "sh"]);
+        let init = init.args(["-g", "-a", "-t", "10s"]);
+        let mut running = script(init, &main).spawn();
+        wait_for(&running, &["highest ready 30001", "mother ready"]);
+        let is_in_walk =
+            |call: &str| call.split(' ').next() == Some(&libc::SYS_pidfd_send_signal.to_string());
+        let held = Held::at(running.init_pid(), || running.signal(TERM), is_in_walk);
+        running.send_line("");
+        let late = running.wait_line("late ready ");
+        assert!(late.starts_with("late ready 10"), "{late}");
+        held.release();
+        let _ = running.wait_line("late got SIGTERM");
+        running.close_stdin();
+        running.wait().expect_status(143);
+    }
 }
 
 /// How long an init needs beyond its grace period to end a tree of processes.

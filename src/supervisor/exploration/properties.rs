@@ -25,7 +25,7 @@ fn each_received_signal_is_forwarded_once_or_dropped_once() {
                         if is_drop_of_received(dropped) || received.is_none() && dropped == signal)
             };
             let is_held = |facts: &Facts, signal| usize::from(facts.held.contains(signal));
-            (1..=Signal::LAST).filter_map(Signal::new).all(|signal| {
+            Signal::all().all(|signal| {
                 let held = is_held(&moment.before, signal);
                 let is_copy = held == 1 && is_received(signal) && moment.steps.is_empty();
                 let answers = moment.count(|step| is_answer(step, signal));
