@@ -116,7 +116,7 @@ impl<'a> EventLoop<'a> {
             let waited_for_rest = self.supervisor.waits_for_rest();
             match self.wait() {
                 Wake::Signal(received) => self.supervisor.received(&received),
-                Wake::Child(named) => self.child(named),
+                Wake::Child(named) => self.sigchld_received(named),
                 Wake::Deadline(now) => self.supervisor.timer_expired(now),
                 Wake::Nothing => {}
             }
@@ -208,7 +208,7 @@ impl<'a> EventLoop<'a> {
     }
 
     /// SIGCHLD came. The child that it names is reaped by its pid, which saves the kernel a walk over all children.
-    fn child(&mut self, named: Option<Pid>) {
+    fn sigchld_received(&mut self, named: Option<Pid>) {
         self.unreaped = true;
         if let Some(pid) = named
             && let Ok(Waited::Changed(pid, status)) = process::wait(Some(pid))

@@ -12,7 +12,7 @@
 //! - *Act* (safe code that calls the kernel's door): [`init`], [`event_loop`], [`actions`], [`spawn`], [`terminal`],
 //!   [`survivors`], [`proc_reader`], [`standard_error`].
 //! - *Decide* (pure: no system call, no clock, no global): [`supervisor`], [`cli`], [`path_search`], [`exec_failure`],
-//!   [`proc_files`], [`log`], and [`limits`], where every number stands that is a decision.
+//!   [`proc_files`], [`log`], and [`limits`], where the numbers stand that can be seen from outside.
 //! - *Values*: [`posix`], under the names POSIX gives them, and [`bytes`].
 //! - *The kernel's door*: [`sys`]. Beside it only the binary's own `entry` is unsafe.
 //!
@@ -20,7 +20,8 @@
 //! - All signals are blocked from the first system call on; they are waited for, never handled.
 //! - No heap, no global, no `core::fmt`, and no path to a panic: a release build with one does not link. Nothing but the
 //!   kernel is needed (contract 1.2).
-//! - Before the main child runs, every failure is fatal, typed and said once; after it, none is.
+//! - Before the main child runs, a failure that keeps the command from starting as asked is fatal, typed and said once;
+//!   after it, none is.
 //! - Nothing points up, and decisions never see `sys`. `tests/release/layering.rs` holds both.
 #![cfg_attr(not(test), no_std)]
 #![cfg_attr(

@@ -1,4 +1,4 @@
-//! Every number that is a decision, with its reason. `docs/design.md` cites them from here.
+//! The numbers that are decisions and can be seen from outside, each with its reason. `docs/design.md` cites them from here.
 
 use crate::posix::time::Milliseconds;
 

@@ -167,7 +167,7 @@ pub struct Command<'a> {
 }
 
 impl<'a> Command<'a> {
-    /// The command at an index of the argument vector, to be looked up along `PATH` or the usual path.
+    /// The command that this word asks for, to be looked up along `PATH` or the usual path.
     #[must_use]
     pub fn new(word: &'a [u8], environment: &StringList<'a>) -> Self {
         let path = environment
@@ -428,7 +428,7 @@ const LISTEN_PID: &[u8] = b"LISTEN_PID=";
 /// The variable that names the descriptor of the init's own pidfd, which says nothing of the child.
 const PIDFD_VARIABLE: &[u8] = b"LISTEN_PIDFDID=";
 
-/// How long the longest of them is, with its number and the null byte.
+/// Room for the longest of [`PID_VARIABLES`], with its number and the null byte.
 const VARIABLE: usize = 32;
 
 /// In the child: makes the variables that name the init name the child instead (contract 2.4).

@@ -458,7 +458,7 @@ fn was_continued() -> bool {
 /// and then SIGCONT, which the init's own stop discards, signal(7): stopped now, it would stay so. The signal stays
 /// pending.
 fn is_to_end(own: Pid, sent: Signal, options: &Options) -> bool {
-    let asks = (1..=Signal::LAST).filter_map(Signal::new).filter(|signal| {
+    let asks = Signal::all().filter(|signal| {
         let asks = options.is_stop_signal(*signal) || matches!(*signal, Signal::HUP | Signal::QUIT);
         asks && *signal != sent
     });

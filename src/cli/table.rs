@@ -191,7 +191,7 @@ const GROUPS: &[Group] = &[
         options: &[
             setting(Setting::RemapExit, b"e", "--remap-exit", Expected::Status, "exit with 0 instead of status N"),
             flag(Flag::Pause, b"P", "--pause", "no COMMAND: reap until a stop signal"),
-            flag(Flag::Subreaper, b"s", "--subreaper", "nothing: it is always on"),
+            flag(Flag::Subreaper, b"s", "--subreaper", "ignored: orphans are always adopted"),
             flag(Flag::Print(Topic::Help), b"h", "--help", "print this help"),
             flag(Flag::Print(Topic::License), b"lL", "--license", "print the license"),
             flag(Flag::Print(Topic::Version), b"V", "--version", "print the version"),

@@ -15,22 +15,19 @@ fn barrier() {
     unsafe { asm!("", options(nostack, preserves_flags)) };
 }
 
-/// Copies `count` bytes between ranges that do not overlap.
+/// Copies `count` bytes, the lowest first: between ranges that overlap, too, where `to` is the lower one.
 #[cfg(target_arch = "x86_64")]
-#[unsafe(no_mangle)]
-unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, count: usize) -> *mut u8 {
+unsafe fn copy_upwards(to: *mut u8, from: *const u8, count: usize) {
     // SAFETY: the caller has `count` bytes at both; the direction flag is clear by the ABI.
     unsafe {
         asm!("rep movsb", inout("rcx") count => _, inout("rdi") to => _, inout("rsi") from => _,
             options(nostack, preserves_flags));
     }
-    to
 }
 
-/// Copies `count` bytes between ranges that do not overlap.
+/// Copies `count` bytes, the lowest first: between ranges that overlap, too, where `to` is the lower one.
 #[cfg(not(target_arch = "x86_64"))]
-#[unsafe(no_mangle)]
-unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, count: usize) -> *mut u8 {
+unsafe fn copy_upwards(to: *mut u8, from: *const u8, count: usize) {
     for index in 0..count {
         barrier();
         // SAFETY: the caller has `count` bytes at `from`.
@@ -38,6 +35,13 @@ unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, count: usize) -> *mut 
         // SAFETY: the caller has `count` bytes at `to`.
         unsafe { to.wrapping_add(index).write(byte) };
     }
+}
+
+/// Copies `count` bytes between ranges that do not overlap.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, count: usize) -> *mut u8 {
+    // SAFETY: the caller has `count` bytes at both.
+    unsafe { copy_upwards(to, from, count) };
     to
 }
 
@@ -45,8 +49,9 @@ unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, count: usize) -> *mut 
 #[unsafe(no_mangle)]
 unsafe extern "C" fn memmove(to: *mut u8, from: *const u8, count: usize) -> *mut u8 {
     if to.addr() < from.addr() {
-        // SAFETY: memcpy goes upwards, so it reads every byte before it writes there.
-        return unsafe { memcpy(to, from, count) };
+        // SAFETY: the caller has `count` bytes at both; upwards, each is read before anything is written there.
+        unsafe { copy_upwards(to, from, count) };
+        return to;
     }
     for index in (0..count).rev() {
         barrier();

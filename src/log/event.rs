@@ -270,7 +270,7 @@ pub enum Event<'a> {
     // ---- Details ----
     /// A signal went nowhere.
     Dropped { signal: Signal, reason: DropReason },
-    /// A terminal, or a stop of its own, stopped the main child.
+    /// A signal stopped the main child.
     MainChildStopped { pid: Pid, signal: Signal },
     /// The main child runs again.
     MainChildResumed { pid: Pid },

@@ -24,6 +24,11 @@ const RTMAX: u8 = 64;
 impl Signal {
     /// The highest signal number.
     pub const LAST: u8 = RTMAX;
+
+    /// All signals, in the order of their numbers.
+    pub fn all() -> impl Iterator<Item = Self> {
+        (1..=Self::LAST).filter_map(Self::new)
+    }
     /// Hang-up of the terminal.
     pub const HUP: Self = Self::constant(1);
     /// Interrupt from the keyboard.
@@ -419,7 +424,7 @@ mod tests {
             libc::SIGCONT,
             libc::SIGWINCH,
         ];
-        for signal in (1..=Signal::LAST).filter_map(Signal::new) {
+        for signal in Signal::all() {
             let kernel = if terminals.contains(&signal.number().into()) {
                 Code::Terminal
             } else {

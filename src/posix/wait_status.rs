@@ -52,7 +52,8 @@ impl WaitStatus {
     pub const fn exit_status(self) -> Option<u8> {
         match self {
             Self::Exited(status) => Some(status),
-            Self::Killed { signal, .. } => Some(signal.number() | 0x80),
+            // At most 64, so that this adds 128.
+            Self::Killed { signal, .. } => Some(signal.number() | 128),
             Self::Stopped(_) | Self::Other => None,
         }
     }

@@ -58,7 +58,7 @@ impl Drop for OwnedDescriptor {
     }
 }
 
-/// Closes an inherited descriptor by its number: close(2).
+/// Closes a descriptor by its number: close(2).
 ///
 /// # Errors
 /// EBADF where nothing is open; EIO, after which it is closed all the same.
