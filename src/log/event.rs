@@ -322,7 +322,7 @@ impl Event<'_> {
                 "sent SIGKILL to process group {group}, and cannot find all others: {error}",
                     &[group.into(), error.into()]),
             Self::SurvivorsUnknown { group: None, error } => say(Level::Warning, "survivors_unknown",
-                "cannot tell which processes had to be killed: {error}", &[error.into()]),
+                "cannot tell from /proc which processes had to be killed: {error}", &[error.into()]),
             Self::Killed { elapsed, since } => say(Level::Warning, "killed",
                 "the deadline has passed: sent SIGKILL to all that could be reached, {elapsed_ms} after the {}", &[
                     elapsed.into(),

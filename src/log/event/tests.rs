@@ -456,7 +456,7 @@ fn survivors_unknown() {
             group: None,
             error: Errno::ENOENT,
         },
-        "warning: cannot tell which processes had to be killed: ENOENT (no such file or directory)",
+        "warning: cannot tell from /proc which processes had to be killed: ENOENT (no such file or directory)",
         r#""level":"warning","event":"survivors_unknown","error":"ENOENT""#,
     );
     check(
