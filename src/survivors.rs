@@ -225,10 +225,7 @@ impl Survivors {
     /// ESRCH where the group is empty, for good once the main child was reaped; EPERM where no member may be signalled.
     fn signal_group(&mut self, signal: Option<Signal>) -> sys::Result<()> {
         let group = self.group.ok_or(Errno::ESRCH)?;
-        // The kernel gives its number to a process, after the main child, only once the group was empty.
-        let is_lost =
-            self.main_child_is_reaped && kill(Recipient::Process(group), None) != Err(Errno::ESRCH);
-        let result = if is_lost {
+        let result = if self.has_lost(group) {
             Err(Errno::ESRCH)
         } else {
             kill(Recipient::Group(group), signal)
@@ -237,6 +234,12 @@ impl Survivors {
             self.group = None;
         }
         result
+    }
+
+    /// Whether the main child's group is empty, and its number another process's: the kernel gives it to one, after the main
+    /// child, only then.
+    fn has_lost(&self, group: Pid) -> bool {
+        self.main_child_is_reaped && kill(Recipient::Process(group), None) != Err(Errno::ESRCH)
     }
 
     /// Looks at the main child by reading one file. It is killed all the same if that fails.
@@ -313,7 +316,8 @@ impl Survivors {
 
     /// Whether a process that could not be looked at is in the main child's group.
     fn is_member(&self, pid: Pid) -> bool {
-        self.group.is_some() && process::getpgid(pid) == Ok(self.group)
+        self.group
+            .is_some_and(|group| process::getpgid(pid) == Ok(Some(group)) && !self.has_lost(group))
     }
 
     /// Asks the rest to end (contract 6.4): SIGTERM, but to nobody whom one to the main child's group has reached; then

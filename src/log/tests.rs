@@ -46,7 +46,8 @@ fn check_level(level: Level, expected: &str) {
 #[test]
 fn a_log_shows_its_level_and_those_above() {
     let error = "pidling: error: cannot write to standard output: EIO\n";
-    let warning = "pidling: warning: cannot tell from /proc which processes had to be killed: EIO\n";
+    let warning =
+        "pidling: warning: cannot tell from /proc which processes had to be killed: EIO\n";
     let info = "pidling: waiting for a stop signal\n";
     let debug = "pidling: reaped process 1\n";
     check_level(Level::Error, error);
