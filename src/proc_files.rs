@@ -144,6 +144,7 @@ impl<'a> ProcessStat<'a> {
         } else if self.ignored.contains(signal) {
             Response::Ignores
         } else if self.caught.contains(signal) {
+            // Also where it is blocked: that mask is the first thread's, and another one may run the handler.
             Response::Catches
         } else if self.blocked.contains(signal) {
             Response::Blocks
