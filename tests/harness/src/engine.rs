@@ -298,7 +298,8 @@ pub fn archive(root: &impl AsRef<OsStr>) -> Stdio {
     let mut tar = Command::new("tar")
         .arg("-C")
         .arg(root)
-        .args(["-c", "."])
+        // For every user of a container, whatever the umask of whoever runs the tests.
+        .args(["--mode=a+rX", "-c", "."])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
