@@ -161,6 +161,15 @@ enum Found<'a> {
     Unread(Pid),
 }
 
+/// What a walk does about those who are born while it lasts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Born {
+    /// They are visited too: nobody escapes by replacing itself.
+    Visited,
+    /// They may be what a signal of this very walk has started, such as the command of a trap that cleans up.
+    LeftAlone,
+}
+
 /// What became of the request to end.
 #[derive(Clone, Copy, Debug)]
 pub struct Terminated {
@@ -255,7 +264,7 @@ impl Survivors {
     pub fn kill(&mut self, last: LastSignal) {
         let looked = match self.role {
             Role::Pid1 => self.look_at_everyone(last),
-            Role::Wrapper => self.for_each_of_rest(&mut |this, found| {
+            Role::Wrapper => self.for_each_of_rest(Born::Visited, &mut |this, found| {
                 // Should it fail, the next round comes soon.
                 let sent = this.send(found, Signal::KILL);
                 // One that may not be signalled can be named as such, but does not count among the others.
@@ -280,7 +289,7 @@ impl Survivors {
             let _ = kill(Recipient::Process(main_child), Some(Signal::KILL));
         }
         if self.role == Role::Wrapper {
-            let _ = self.for_each_of_rest(&mut |this, found| {
+            let _ = self.for_each_of_rest(Born::Visited, &mut |this, found| {
                 let _ = this.send(found, Signal::KILL);
             });
         }
@@ -331,7 +340,7 @@ impl Survivors {
             Err(Errno::ESRCH)
         };
         let mut count = 0_u32;
-        let looked = self.for_each_of_rest(&mut |this, found| {
+        let looked = self.for_each_of_rest(Born::LeftAlone, &mut |this, found| {
             if !at_once {
                 let has_term = match found {
                     Found::Living(_, stat) => got_with_group(stat, this.group, group_has_term),
@@ -392,7 +401,7 @@ impl Survivors {
             return Ok(self.signal_unseen(signal)?);
         }
         let mut was_sent = false;
-        let looked = self.for_each_of_rest(&mut |this, found| {
+        let looked = self.for_each_of_rest(Born::LeftAlone, &mut |this, found| {
             was_sent |= this.send(found, signal).is_ok();
         });
         if was_sent || looked.is_ok() {
@@ -406,7 +415,7 @@ impl Survivors {
     /// zombies that only their parents can reap.
     pub fn are_dead(&mut self) -> bool {
         let mut lives = false;
-        let looked = self.for_each_of_rest(&mut |_, _| lives = true);
+        let looked = self.for_each_of_rest(Born::LeftAlone, &mut |_, _| lives = true);
         looked.is_ok() && !lives
     }
 
@@ -497,14 +506,14 @@ impl Survivors {
     /// Why not all were visited.
     fn for_each_of_rest(
         &mut self,
+        born: Born,
         visit: &mut dyn FnMut(&mut Self, Found<'_>),
     ) -> Result<(), Blind> {
         let proc = Proc::open()?;
         let mut family = Family::new()?;
         let mut listed = family.list(&proc);
         let mut looked = Ok(());
-        let is_everybody = self.role == Role::Pid1;
-        if !is_everybody {
+        if self.role == Role::Wrapper {
             for index in 0..family.count {
                 let mut text = [0; STAT];
                 let Some(pid) = family.pid(index) else { break };
@@ -519,36 +528,35 @@ impl Survivors {
             }
             family.mark(proc.own());
         }
+        for index in 0..family.count {
+            if self.role == Role::Pid1 || family.is_member(index) {
+                let seen = self.visit_if_of_rest(index, &mut family, &proc, visit);
+                looked = looked.and(seen.map(|_| ()));
+            }
+        }
+        let rounds = match born {
+            Born::Visited => LISTED_AGAIN,
+            Born::LeftAlone => 0,
+        };
         // Some do not live for as long as that takes. Those who were born meanwhile are visited right after they were listed,
         // before they can replace themselves.
-        let mut from = 0;
-        for _ in 0..=LISTED_AGAIN {
-            for index in from..family.count {
-                let mut text = [0; STAT];
-                let Some(pid) = family.pid(index) else { break };
-                if from == 0 && !is_everybody && !family.is_member(index) {
-                    continue;
-                }
-                match proc.look(pid, &mut text) {
-                    Ok(Some((process, stat)))
-                        if is_everybody || stat.parent.is_some_and(|parent| family.has(parent)) =>
-                    {
-                        family.set_member(index);
-                        if pid != proc.own() && stat.is_alive() {
-                            visit(self, Found::Living(&process, &stat));
-                        }
-                    }
-                    Ok(_) => {}
-                    Err(error) => {
-                        looked = Err(Blind::Unread(error));
-                        visit(self, Found::Unread(pid));
-                    }
-                }
-            }
-            from = family.count;
+        for _ in 0..rounds {
+            let from = family.count;
             listed = listed.and(family.list(&proc));
             if family.count == from {
                 break;
+            }
+            // A child may have a lower number than its parent, and is known by it only then.
+            let mut is_any_new = true;
+            while is_any_new {
+                is_any_new = false;
+                for index in from..family.count {
+                    if !family.is_member(index) {
+                        let seen = self.visit_if_of_rest(index, &mut family, &proc, visit);
+                        is_any_new |= seen == Ok(true);
+                        looked = looked.and(seen.map(|_| ()));
+                    }
+                }
             }
         }
         listed?;
@@ -557,6 +565,45 @@ impl Survivors {
             return Err(Blind::Unlisted(Errno::EPERM));
         }
         looked
+    }
+
+    /// Visits the process at an index, if it lives and is of the rest. Returns whether it is of the rest, or is the init.
+    ///
+    /// # Errors
+    /// It could not be looked at, and was visited as such.
+    fn visit_if_of_rest(
+        &mut self,
+        index: usize,
+        family: &mut Family,
+        proc: &Proc,
+        visit: &mut dyn FnMut(&mut Self, Found<'_>),
+    ) -> Result<bool, Blind> {
+        let mut text = [0; STAT];
+        let Some(pid) = family.pid(index) else {
+            return Ok(false);
+        };
+        let is_init = pid == proc.own();
+        match proc.look(pid, &mut text) {
+            Ok(Some((process, stat))) => {
+                let is_of_rest = self.role == Role::Pid1
+                    || is_init
+                    || stat.parent.is_some_and(|parent| family.has(parent));
+                if is_of_rest {
+                    family.set_member(index);
+                    if !is_init && stat.is_alive() {
+                        visit(self, Found::Living(&process, &stat));
+                    }
+                }
+                Ok(is_of_rest)
+            }
+            Ok(None) => Ok(false),
+            Err(error) => {
+                if !is_init {
+                    visit(self, Found::Unread(pid));
+                }
+                Err(Blind::Unread(error))
+            }
+        }
     }
 
     /// Whether the main child cannot be seen although it is not reaped.

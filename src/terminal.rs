@@ -131,8 +131,11 @@ impl<'a> Job<'a> {
         let resumes = match (stop.reaction(), terminal) {
             (Reaction::Resume, _) => true,
             (Reaction::GiveTerminal, Some(terminal)) => self.give(&terminal, main_child),
-            // It is forwarded next, and would be lost if the init stopped itself first.
-            (Reaction::StopWithIt(_), Some(_)) if is_sigcont_pending() => false,
+            // The stop is over already. By stopping itself, the init would lose that SIGCONT, signal(7).
+            (Reaction::StopWithIt(_), Some(_)) if was_continued() => {
+                self.continued();
+                true
+            }
             (Reaction::StopWithIt(with), Some(terminal)) => {
                 self.stop_with_child(terminal, main_child, stop, with)
             }
@@ -481,14 +484,10 @@ fn put_back(own: Pid, received: &Received) {
     }
 }
 
-/// Whether SIGCONT has come to the init, and waits to be forwarded. A stop of the init would take it away, signal(7).
-fn is_sigcont_pending() -> bool {
-    process::getpid().is_ok_and(|own| is_pending(own, SignalSet::only(Signal::CONT)))
-}
-
-/// Stops the init alone, as dumb-init does (contract 10.3). Where a SIGCONT is pending the stop is over already.
+/// Stops the init alone, as dumb-init does (contract 10.3). Its own stop would take a pending SIGCONT away, signal(7):
+/// where one is pending the stop is over already.
 pub fn stop_alone(own: Pid) {
-    if !is_sigcont_pending() {
+    if !is_pending(own, SignalSet::only(Signal::CONT)) {
         let _ = signal::kill(Recipient::Process(own), Some(Signal::STOP));
     }
 }

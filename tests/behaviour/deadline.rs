@@ -754,35 +754,88 @@ fn whoever_is_born_in_a_long_first_walk_is_killed() {
     expect_nobody_left(Place::Wrapper, &output);
 }
 
-/// Contract 6.3, 6.4: whoever is born while the rest is asked to end is asked as well, with a number that is not the highest,
-/// because they have begun again at `pid_max`.
+/// Contract 6.3: whoever is born while the rest is killed is killed in the same walk, with a number that is not the highest,
+/// because they have begun again at `pid_max`; here a child with a lower number than its parent.
 #[test]
-fn whoever_is_born_in_a_walk_gets_sigterm_whatever_its_number() {
+fn whoever_is_born_in_a_walk_is_killed_whatever_its_number() {
     if emulator_lacks(Limit::Measures) {
         return;
     }
     if !require_namespaces() || !require_root() {
         return;
     }
-    let numbers = r#"echo 30000 >/proc/sys/kernel/ns_last_pid; "$PROBE" app highest &
-        echo 1000 >/proc/sys/kernel/ns_last_pid; exec "$@""#;
-    let mother = r#"echo "mother ready"; read line <&3; "$PROBE" app late report <&3 & wait"#;
-    let main = format!("setsid sh -c '{mother}' & exec sleep 1000");
+    let last = "/proc/sys/kernel/ns_last_pid";
+    let mother = format!(
+        r#"trap "" TERM; echo "mother ready"; read line <&3
+        echo 20000 >{last}; (echo 200 >{last}; "$PROBE" app late ignore:TERM & wait) & wait"#
+    );
+    let main = format!(
+        r#"echo 30000 >{last}; "$PROBE" app highest ignore:TERM & echo 1000 >{last}
+        setsid sh -c '{mother}' & exec "$PROBE" app main ignore:TERM"#
+    );
+    let init = Place::Wrapper.init().args(["-t", GRACE]).args(JSON);
+    let mut running = script(init, &main).spawn();
+    wait_for(
+        &running,
+        &["highest ready 30001", "mother ready", "main ready"],
+    );
+    let is_in_walk =
+        |call: &str| call.split(' ').next() == Some(&libc::SYS_pidfd_send_signal.to_string());
+    let held = Held::at(running.init_pid(), || running.signal(TERM), is_in_walk);
+    running.send_line("");
+    let _ = running.wait_line("late ready 201");
+    held.release();
+    let output = running.wait();
+    output.expect_status(137);
+    // Only the first walk notes whom it kills.
+    let named = survivors(&output);
+    assert!(named.contains(&201) && named.contains(&20001), "{output}");
+    expect_nobody_left(Place::Wrapper, &output);
+}
+
+/// Contract 6.4: the command of a trap, which SIGTERM has started, gets no SIGTERM itself.
+#[test]
+fn what_a_trap_starts_while_others_are_asked_to_end_is_left_alone() {
+    if emulator_lacks(Limit::Measures) {
+        return;
+    }
+    if !require_namespaces() {
+        return;
+    }
+    let cleaner = r#"trap "\"\$PROBE\" app cleanup report <&3; exit 0" TERM
+        echo "cleaner ready"; while :; do sleep 0.1; done"#;
+    let main = format!(
+        r#"setsid sh -c '{cleaner}' & "$PROBE" app other session report <&3 &
+        exec "$PROBE" app main report exit:TERM:4 <&3"#
+    );
     for place in BOTH {
-        let init = place.init().through(["sh", "-c", numbers, "sh"]);
-        let init = init.args(["-g", "-a", "-t", "10s"]);
+        let init = place.init().args(["-g", "-a"]);
         let mut running = script(init, &main).spawn();
-        wait_for(&running, &["highest ready 30001", "mother ready"]);
-        let is_in_walk =
-            |call: &str| call.split(' ').next() == Some(&libc::SYS_pidfd_send_signal.to_string());
-        let held = Held::at(running.init_pid(), || running.signal(TERM), is_in_walk);
-        running.send_line("");
-        let late = running.wait_line("late ready ");
-        assert!(late.starts_with("late ready 10"), "{late}");
+        wait_for(&running, &["cleaner ready", "main ready"]);
+        let other = running.wait_line("other ready ");
+        let other = other.rsplit(' ').next().unwrap().to_owned();
+        let init = running.init_pid();
+        let is_signal_to_other = |call: &str| {
+            let words: Vec<&str> = call.split(' ').collect();
+            let [number, file, ..] = words[..] else {
+                return false;
+            };
+            let Ok(file) = i32::from_str_radix(file.trim_start_matches("0x"), 16) else {
+                return false;
+            };
+            let directory = std::fs::read_link(format!("/proc/{init}/fd/{file}"));
+            number == libc::SYS_pidfd_send_signal.to_string()
+                && directory.is_ok_and(|directory| directory.ends_with(&other))
+        };
+        let held = Held::at(init, || running.signal(TERM), is_signal_to_other);
+        let _ = running.wait_line("cleanup ready ");
         held.release();
-        let _ = running.wait_line("late got SIGTERM");
+        let _ = running.wait_line("other got SIGCONT");
         running.close_stdin();
-        running.wait().expect_status(143);
+        let output = running.wait();
+        output.expect_status(4);
+        assert!(output.stdout().contains("cleanup done\n"), "{output}");
+        assert_eq!(times(&output, "cleanup", "SIGTERM"), 0, "{output}");
     }
 }
 
