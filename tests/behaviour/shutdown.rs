@@ -636,7 +636,7 @@ fn a_stop_signal_that_was_held_back_up_to_the_deadline_was_never_got() {
         .spawn();
     let _ = running.wait_line("main ready");
     let main = running.main_child_pid().unsigned_abs();
-    let writes = |call: &str| call.split(' ').next() == Some(&libc::SYS_pwritev2.to_string());
+    let writes = |call: &str| call.split(' ').next() == Some(&call_number(libc::SYS_pwritev2, 379));
     let init = running.init_pid();
     let held = Held::at(init, || running.signal(libc::SIGQUIT), writes);
     std::thread::sleep(Duration::from_secs(1));

@@ -88,7 +88,7 @@ pub fn call_of_strace_name(name: &str) -> &str {
 
 /// The number with which `/proc/PID/syscall` shows a call of the init's, given those of this machine and of
 /// 32-bit x86, whose programs run here as well. An emulator makes the calls of this machine.
-pub fn call_number(here: nix::libc::c_long, on_x86: u8) -> String {
+pub fn call_number(here: nix::libc::c_long, on_x86: u16) -> String {
     let start = std::fs::read(pidling()).unwrap_or_default();
     let is_x86 = start.get(18..20) == Some(&[3, 0]);
     if is_x86 {
