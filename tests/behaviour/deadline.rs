@@ -3,8 +3,8 @@
 
 use crate::hostile::busybox;
 use crate::placed::{
-    BOTH, Held, Place, Tracer, events, expect_nobody_left, expect_stop, expect_survivors,
-    ready_pid, survivors, times,
+    BOTH, Held, Place, Tracer, call_and_ints, events, expect_nobody_left, expect_stop,
+    expect_survivors, is_pidfd_signal, is_pidfd_term_to, ready_pid, survivors, times,
 };
 use crate::rest::Copies;
 use crate::shutdown::{enter, script, wait_for};
@@ -697,20 +697,12 @@ fn whoever_got_the_number_of_a_process_after_the_look_at_it_is_left_alone() {
         let victim: i32 = line.rsplit(' ').next().unwrap().parse().unwrap();
         let init = running.init_pid();
         let is_signal_to_victim = |call: &str| {
-            let words: Vec<&str> = call.split(' ').collect();
-            let number = |word: &str| i32::from_str_radix(word.trim_start_matches("0x"), 16);
-            let [call, whom, signal, ..] = words[..] else {
-                return false;
-            };
-            let (Ok(whom), Ok(TERM)) = (number(whom), number(signal)) else {
-                return false;
-            };
-            if !refused.is_empty() {
-                return call == call_number(libc::SYS_kill, 37) && whom == victim;
+            if refused.is_empty() {
+                is_pidfd_term_to(call, init, victim)
+            } else {
+                let kill = call_number(libc::SYS_kill, 37);
+                call_and_ints(call) == Some((kill.as_str(), victim, TERM))
             }
-            let directory = std::fs::read_link(format!("/proc/{init}/fd/{whom}"));
-            call == libc::SYS_pidfd_send_signal.to_string()
-                && directory.is_ok_and(|file| file.ends_with(victim.to_string()))
         };
         let held = Held::at(init, || running.send_line(""), is_signal_to_victim);
         let members = running.members().into_iter();
@@ -747,9 +739,7 @@ fn whoever_is_born_in_a_long_first_walk_is_killed() {
     let mut running = script(Place::Wrapper.init().args(["-t", GRACE]), main).spawn();
     wait_for(&running, &["mother ready", "main ready "]);
     let init = running.init_pid();
-    let is_in_first_walk =
-        |call: &str| call.split(' ').next() == Some(&libc::SYS_pidfd_send_signal.to_string());
-    let held = Held::at(init, || running.signal(TERM), is_in_first_walk);
+    let held = Held::at(init, || running.signal(TERM), is_pidfd_signal);
     running.send_line("");
     let _ = running.wait_line("late ready ");
     std::thread::sleep(Duration::from_secs(3));
@@ -784,9 +774,7 @@ fn whoever_is_born_in_a_walk_is_killed_whatever_its_number() {
         &running,
         &["highest ready 30001", "mother ready", "main ready"],
     );
-    let is_in_walk =
-        |call: &str| call.split(' ').next() == Some(&libc::SYS_pidfd_send_signal.to_string());
-    let held = Held::at(running.init_pid(), || running.signal(TERM), is_in_walk);
+    let held = Held::at(running.init_pid(), || running.signal(TERM), is_pidfd_signal);
     running.send_line("");
     let _ = running.wait_line("late ready 201");
     held.release();
@@ -818,21 +806,13 @@ fn what_a_trap_starts_while_others_are_asked_to_end_is_left_alone() {
         let mut running = script(init, &main).spawn();
         wait_for(&running, &["cleaner ready", "main ready"]);
         let other = running.wait_line("other ready ");
-        let other = other.rsplit(' ').next().unwrap().to_owned();
+        let other: i32 = other.rsplit(' ').next().unwrap().parse().unwrap();
         let init = running.init_pid();
-        let is_signal_to_other = |call: &str| {
-            let words: Vec<&str> = call.split(' ').collect();
-            let [number, file, ..] = words[..] else {
-                return false;
-            };
-            let Ok(file) = i32::from_str_radix(file.trim_start_matches("0x"), 16) else {
-                return false;
-            };
-            let directory = std::fs::read_link(format!("/proc/{init}/fd/{file}"));
-            number == libc::SYS_pidfd_send_signal.to_string()
-                && directory.is_ok_and(|directory| directory.ends_with(&other))
-        };
-        let held = Held::at(init, || running.signal(TERM), is_signal_to_other);
+        let held = Held::at(
+            init,
+            || running.signal(TERM),
+            |call| is_pidfd_term_to(call, init, other),
+        );
         let _ = running.wait_line("cleanup ready ");
         held.release();
         let _ = running.wait_line("other got SIGCONT");

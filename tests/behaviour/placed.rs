@@ -210,16 +210,37 @@ impl Held {
     }
 }
 
+/// The number of a call, and its first two arguments; an int each, which the kernel takes from a whole register.
+pub(crate) fn call_and_ints(call: &str) -> Option<(&str, i32, i32)> {
+    let mut words = call.split(' ');
+    let number = words.next()?;
+    let mut int = || {
+        let register = words.next()?.trim_start_matches("0x");
+        let [int @ .., _, _, _, _] = u64::from_str_radix(register, 16).ok()?.to_le_bytes();
+        Some(i32::from_le_bytes(int))
+    };
+    Some((number, int()?, int()?))
+}
+
 /// Whether a call is kill(2) with this process or group.
 pub(crate) fn is_kill(call: &str, whom: i32) -> bool {
-    let words: Vec<&str> = call.split(' ').collect();
-    let [call, recipient, ..] = words[..] else {
-        return false;
-    };
-    // A whole register, of which the kernel takes an int.
-    let recipient = u64::from_str_radix(recipient.trim_start_matches("0x"), 16).unwrap();
-    let [recipient @ .., _, _, _, _] = recipient.to_le_bytes();
-    call == call_number(libc::SYS_kill, 37) && i32::from_le_bytes(recipient) == whom
+    let kill = call_number(libc::SYS_kill, 37);
+    call_and_ints(call).is_some_and(|(number, recipient, _)| number == kill && recipient == whom)
+}
+
+/// Whether a call signals a process through its open directory in `/proc`: `pidfd_send_signal(2)`.
+pub(crate) fn is_pidfd_signal(call: &str) -> bool {
+    call.split(' ').next() == Some(&libc::SYS_pidfd_send_signal.to_string())
+}
+
+/// Whether a call of this init's sends this process SIGTERM in that way.
+pub(crate) fn is_pidfd_term_to(call: &str, init: i32, whom: i32) -> bool {
+    is_pidfd_signal(call)
+        && call_and_ints(call).is_some_and(|(_, file, signal)| {
+            let directory = std::fs::read_link(format!("/proc/{init}/fd/{file}"));
+            signal == libc::SIGTERM
+                && directory.is_ok_and(|directory| directory.ends_with(whom.to_string()))
+        })
 }
 
 impl Drop for Tracer {
