@@ -520,10 +520,7 @@ impl Survivors {
                 match proc.look(pid, &mut text) {
                     Ok(Some((_, stat))) => family.set_parent(index, stat.parent),
                     Ok(None) => {}
-                    Err(error) => {
-                        looked = Err(Blind::Unread(error));
-                        visit(self, Found::Unread(pid));
-                    }
+                    Err(error) => looked = Err(self.visit_unread(pid, error, &proc, visit)),
                 }
             }
             family.mark(proc.own());
@@ -597,13 +594,22 @@ impl Survivors {
                 Ok(is_of_rest)
             }
             Ok(None) => Ok(false),
-            Err(error) => {
-                if !is_init {
-                    visit(self, Found::Unread(pid));
-                }
-                Err(Blind::Unread(error))
-            }
+            Err(error) => Err(self.visit_unread(pid, error, proc, visit)),
         }
+    }
+
+    /// Visits a process that could not be looked at, unless it is the init itself. Returns what the walk is then.
+    fn visit_unread(
+        &mut self,
+        pid: Pid,
+        error: Errno,
+        proc: &Proc,
+        visit: &mut dyn FnMut(&mut Self, Found<'_>),
+    ) -> Blind {
+        if pid != proc.own() {
+            visit(self, Found::Unread(pid));
+        }
+        Blind::Unread(error)
     }
 
     /// Whether the main child cannot be seen although it is not reaped.
@@ -757,8 +763,8 @@ impl Family {
         first.checked_add(index)
     }
 
-    /// Marks what each process of the first list is: climbs from it to the first ancestor that is known already, and marks all on the way
-    /// alike, so that nobody is passed more than twice, however deep they stand below each other.
+    /// Marks what each process of the first list is: climbs from it to the first ancestor that is known already, and marks
+    /// all on the way alike, so that nobody is passed more than twice, however deep they stand below each other.
     fn mark(&mut self, own: Pid) {
         let own = own.number().unsigned_abs();
         let Some((pids, parents, marks)) = self.tables() else {
